@@ -1,0 +1,1 @@
+"""Data plane: ingest -> buffer -> workers -> score -> commit -> answer."""

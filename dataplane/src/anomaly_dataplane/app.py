@@ -1,0 +1,1 @@
+"""Composition root: builds the stages in the order of the data flow."""

@@ -1,0 +1,215 @@
+"""The config document that the operator hands to the pods: fields, defaults, bounds, parsing.
+
+The operator builds it with `document` and checks it with `parse`; the pod parses it again. Groups
+carry the names of the CR's `spec`, so a detector option touches CRD, this file and its detector.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from anomaly_dataplane.contract.fields import (
+    Choice,
+    DecimalString,
+    Duration,
+    FieldError,
+    Group,
+    Integer,
+    InvalidConfig,
+    Text,
+    TextList,
+    declare,
+    read_group,
+)
+
+VERSION = 1
+"""Of the document. A pod refuses a version that it does not know."""
+
+HOST_PORT_PATTERN = r"^[A-Za-z0-9._-]+:[0-9]{1,5}$"
+_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$"
+
+
+class Direction(StrEnum):
+    """The side of the mean on which a deviation counts."""
+
+    BOTH = "Both"
+    ABOVE = "Above"
+    BELOW = "Below"
+
+
+class Method(StrEnum):
+    """What raises anomalies."""
+
+    ZSCORE = "ZScore"
+
+
+class RedisMode(StrEnum):
+    """How Redis is reached. The CR's mode `Managed` reaches the pod as `Standalone`."""
+
+    STANDALONE = "Standalone"
+    CLUSTER = "Cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Limits of what is taken in."""
+
+    max_body_bytes: int = declare(Integer(1024, 67108864), 8388608)
+    """Of one request, after decompression."""
+    allowed_lateness_seconds: float = declare(Duration(0, 86400), "1m")
+    """How far behind the newest sample of its series a sample may be and still count."""
+    max_future_seconds: float = declare(Duration(0, 86400), "5m")
+    """How far ahead of the pod's clock a timestamp may be; beyond it the sample is rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Bounds of what waits for a worker; beyond either, requests get 503 with Retry-After."""
+
+    max_samples: int = declare(Integer(100, 1000000), 20000)
+    max_bytes: int = declare(Integer(65536, 1073741824), 33554432)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The worker pool."""
+
+    max_batch: int = declare(Integer(1, 2048), 512)
+    """Samples that one commit takes at most; 512 block Redis for about 2 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """How a sample is scored, and what makes an anomaly of it."""
+
+    window: int = declare(Integer(10, 2880), 120)
+    """Samples of the sliding Z-score."""
+    threshold: float = declare(DecimalString(0.1, 1000), "2")
+    """Sigma beyond which a sample is an outlier."""
+    min_samples: int = declare(Integer(2, 2880), 30)
+    """Samples a window must hold before any verdict."""
+    direction: Direction = declare(Choice(Direction), "Both")
+    min_abs_deviation: float = declare(DecimalString(0, 1e15), "0")
+    """Deviations from the mean smaller than this are never outliers."""
+    min_rel_deviation: float = declare(DecimalString(0, 1000), "0")
+    """The same, as a share of the mean's magnitude."""
+    method: Method = declare(Choice(Method), "ZScore")
+    hold_off_samples: int = declare(Integer(0, 10000), 15)
+    """Samples of silence right after an anomaly of the same series."""
+    repeat_after_samples: int = declare(Integer(1, 100000), 240)
+    """An episode that goes on is raised again after this many samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """Where state lives. Credentials come by environment, never by this document."""
+
+    mode: RedisMode = declare(Choice(RedisMode), "Standalone")
+    urls: tuple[str, ...] = declare(TextList(HOST_PORT_PATTERN, "redis.example:6379"), [])
+    partitions: int = declare(Integer(1, 256), 4)
+    """Hash tags that the series spread over. Immutable: it decides where a series lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which pipeline this is. `uid` prefixes every Redis key, so a namesake starts afresh."""
+
+    namespace: str = declare(Text(_ID_PATTERN, "default"), "default")
+    name: str = declare(Text(_ID_PATTERN, "boiler-room"), "pipeline")
+    uid: str = declare(Text(_ID_PATTERN, "5f3c..."), "local")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """Everything a pod needs to know, secrets aside."""
+
+    version: int = declare(Integer(1, 1), VERSION)
+    pipeline: Identity = declare(Group(Identity), {})
+    base_path: str = declare(Text(r"^(/[A-Za-z0-9._~-]+)*$", "/default/boiler-room"), "")
+    """Prefix under which the ingress sends requests; the pod serves with and without it."""
+    ingest: Ingest = declare(Group(Ingest), {})
+    buffer: Buffer = declare(Group(Buffer), {})
+    workers: Workers = declare(Group(Workers), {})
+    detection: Detection = declare(Group(Detection), {})
+    redis: Redis = declare(Group(Redis), {})
+
+
+HOT_FIELDS = frozenset(
+    f"detection.{name}"
+    for name in (
+        "threshold",
+        "direction",
+        "minSamples",
+        "minAbsDeviation",
+        "minRelDeviation",
+        "holdOffSamples",
+        "repeatAfterSamples",
+    )
+)
+"""What a running pod picks up from a changed document; any other change needs a new pod."""
+
+
+def parse(raw: object) -> PipelineConfig:
+    """Read a config document.
+
+    Raises:
+        InvalidConfig: naming every field that cannot be used.
+    """
+    config = read_group(PipelineConfig, raw, "")
+    errors = []
+    if config.detection.min_samples > config.detection.window:
+        errors.append(
+            FieldError(
+                "detection.minSamples",
+                f"must be at most detection.window ({config.detection.window}), "
+                f"not {config.detection.min_samples}",
+            )
+        )
+    if errors:
+        raise InvalidConfig(errors)
+    return config
+
+
+def parse_json(text: str | bytes) -> PipelineConfig:
+    """Read a config document from JSON text.
+
+    Raises:
+        InvalidConfig: if it is not JSON, or as `parse` does.
+    """
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise InvalidConfig([FieldError("document", f"is not JSON: {error}")]) from None
+    return parse(raw)
+
+
+def document(
+    identity: Mapping[str, str], base_path: str, groups: Mapping[str, object]
+) -> dict[str, object]:
+    """The document for a pipeline, from the groups of its spec that the pods honour.
+
+    Args:
+        identity: `namespace`, `name` and `uid` of the CR.
+        base_path: what the route puts before every path, "" for nothing.
+        groups: by name, each as the CR has it; groups of no interest to the pods are refused.
+    """
+    known = {field.name for field in dataclasses.fields(PipelineConfig)}
+    unknown = set(groups) - known
+    if unknown:
+        raise ValueError(f"not groups of the config document: {sorted(unknown)}")
+    return {"version": VERSION, "pipeline": dict(identity), "basePath": base_path, **groups}
+
+
+def restart_relevant(raw: Mapping[str, object]) -> dict[str, object]:
+    """The part of a document that needs a new pod when it changes, for hashing."""
+    kept: dict[str, object] = {}
+    for group, value in raw.items():
+        if isinstance(value, Mapping):
+            kept[group] = {k: v for k, v in value.items() if f"{group}.{k}" not in HOT_FIELDS}
+        else:
+            kept[group] = value
+    return kept

@@ -1,0 +1,62 @@
+"""Every metric of the data plane: name, kind, labels, meaning. Written once, here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIX = "anomaly_pipeline_"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric as `/metrics` shows it, `PREFIX` before its name."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+METRICS: tuple[Metric, ...] = (
+    Metric("samples_received_total", "counter", "Samples parsed from requests.", ("protocol",)),
+    Metric("samples_accepted_total", "counter", "Samples committed for the first time."),
+    Metric(
+        "samples_rejected_total",
+        "counter",
+        "Samples refused, by protocol and reason.",
+        ("protocol", "reason"),
+    ),
+    Metric("samples_duplicate_total", "counter", "Samples that had been committed before."),
+    Metric("samples_late_total", "counter", "Samples older than the allowed lateness or horizon."),
+    Metric("samples_scored_total", "counter", "Samples that got a verdict (the window was warm)."),
+    Metric("outliers_total", "counter", "Samples beyond the threshold of the sliding Z-score."),
+    Metric("anomalies_total", "counter", "Anomalies raised, by evidence family.", ("family",)),
+    Metric("requests_refused_total", "counter", "Requests answered 503, by reason.", ("reason",)),
+    Metric("buffer_samples", "gauge", "Samples that wait for a worker or for its commit."),
+    Metric("buffer_capacity_samples", "gauge", "Samples that the buffer takes at most."),
+    Metric(
+        "batch_series",
+        "histogram",
+        "Series in one commit.",
+        (),
+        (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048),
+    ),
+    Metric("commit_duration_seconds", "histogram", "Time of one commit.", (), _SECONDS),
+    Metric("commit_conflicts_total", "counter", "Series re-read, another pod being first."),
+    Metric(
+        "ingest_duration_seconds",
+        "histogram",
+        "Time from request to answer.",
+        ("protocol",),
+        _SECONDS,
+    ),
+    Metric("redis_up", "gauge", "1 while the store answers, 0 while it does not."),
+    Metric("redis_errors_total", "counter", "Failed calls to Redis, by kind.", ("kind",)),
+    Metric("series_cached", "gauge", "Series whose state this pod holds in memory."),
+    Metric("event_loop_lag_seconds", "gauge", "How late the event loop ran its last tick."),
+    Metric("build_info", "gauge", "1; which build this is.", ("version", "kernels")),
+)

@@ -1,0 +1,45 @@
+"""Ports, paths and names by which operator, pod, chart and clients find each other."""
+
+from __future__ import annotations
+
+HTTP_PORT = 8080
+"""Ingest and queries; what the Service and the route point at."""
+HTTP_PORT_NAME = "http"
+ADMIN_PORT = 9090
+"""Probes and metrics; never routed."""
+ADMIN_PORT_NAME = "metrics"
+
+PATH_INGEST = "/api/v1/ingest"
+PATH_STATS = "/api/v1/stats"
+PATH_ANOMALIES = "/api/v1/anomalies"
+PATH_LIVEZ = "/livez"
+PATH_READYZ = "/readyz"
+PATH_METRICS = "/metrics"
+
+CONFIG_DIR = "/etc/anomaly-pipeline"
+CONFIG_FILE = "pipeline.json"
+CONFIG_PATH = f"{CONFIG_DIR}/{CONFIG_FILE}"
+
+ENV_CONFIG = "ANOMALY_CONFIG"
+ENV_STORE = "ANOMALY_STORE"
+ENV_HTTP_PORT = "ANOMALY_HTTP_PORT"
+ENV_ADMIN_PORT = "ANOMALY_ADMIN_PORT"
+ENV_BIND = "ANOMALY_BIND"
+ENV_LOG_FORMAT = "ANOMALY_LOG_FORMAT"
+ENV_LOG_LEVEL = "ANOMALY_LOG_LEVEL"
+ENV_DRAIN_SECONDS = "ANOMALY_DRAIN_SECONDS"
+ENV_REDIS_USERNAME = "REDIS_USERNAME"
+ENV_REDIS_PASSWORD = "REDIS_PASSWORD"  # noqa: S105  # the variable's name, not a password
+
+SECRET_KEY_USERNAME = "username"  # noqa: S105  # the key's name, not a password
+SECRET_KEY_PASSWORD = "password"  # noqa: S105  # the key's name, not a password
+
+REDIS_PORT = 6379
+
+DRAIN_SECONDS = 10
+"""How long a pod that was told to stop goes on serving: its endpoint leaves the Service first."""
+TERMINATION_GRACE_SECONDS = 40
+"""The drain, the rest of the buffer (bounded by one Redis time-out), and room."""
+
+RETRY_AFTER_SECONDS = 1
+"""What a 503 tells clients to wait."""

@@ -1,0 +1,1 @@
+"""Detectors: kernels that score samples in place on the state of their series."""

@@ -1,0 +1,35 @@
+"""The data plane's own errors. `ingest/routes.py` alone turns them into HTTP status codes."""
+
+from __future__ import annotations
+
+
+class BadPayload(Exception):
+    """The request can never be taken as it is; retrying it is pointless (4xx)."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Refused(Exception):
+    """The request is fine but cannot be taken now; the sender should retry (503)."""
+
+    reason = "refused"
+
+
+class BufferFull(Refused):
+    """The bounded buffer has no room for the batch."""
+
+    reason = "buffer_full"
+
+
+class Draining(Refused):
+    """The pod was told to stop and takes nothing more."""
+
+    reason = "draining"
+
+
+class StoreUnavailable(Refused):
+    """Redis did not take the commit within its bound; what was not acknowledged is not counted."""
+
+    reason = "redis_unavailable"

@@ -1,0 +1,1 @@
+"""Protocols, one module each: bytes -> batch of samples and precise errors."""

@@ -1,0 +1,76 @@
+"""A series: a metric name and its labels, and where its state lives.
+
+Identity is the name and the sorted labels, whichever protocol brought them; hash and partition
+follow from it alone, so every pod puts a series in the same place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+_SEPARATOR = b"\xff"  # never part of UTF-8 text, so no two identities share an encoding
+_DIGEST_BYTES = 12
+
+
+class Series:
+    """One series. Interned by `SeriesTable`: a pod has one object for each, compared by identity.
+
+    Attributes:
+        id: 24 hex digits, a hash of name and labels; part of the Redis key and of anomaly ids.
+        partition: the hash tag that its state lives under, 0 <= partition < partitions.
+        slot: where the pod's state cache keeps its block, -1 where it does not.
+    """
+
+    __slots__ = ("id", "labels", "metric", "partition", "slot")
+
+    def __init__(self, metric: str, labels: Mapping[str, str], partitions: int) -> None:
+        digest = _digest(metric, labels)
+        self.metric = metric
+        self.labels = dict(sorted(labels.items()))
+        self.id = digest.hex()
+        self.partition = int.from_bytes(digest[:4], "big") % partitions
+        self.slot = -1
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The series as people write it: `temperature{device="boiler-1"}`."""
+        labels = ",".join(f'{k}="{_escape(v)}"' for k, v in self.labels.items())
+        return f"{self.metric}{{{labels}}}" if labels else self.metric
+
+
+class SeriesTable:
+    """Interns series, so that a sample of a known series costs one dictionary look-up."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Series] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, metric: str, labels: Mapping[str, str]) -> Series:
+        """The series of this name and these labels, in whatever order they come."""
+        key = (metric, tuple(sorted(labels.items())) if len(labels) > 1 else tuple(labels.items()))
+        series = self._known.get(key)
+        if series is None:
+            series = self._known[key] = Series(metric, labels, self._partitions)
+        return series
+
+    def forget(self, series: Series) -> None:
+        """Drop a series that the state cache let go; the next sample interns it anew."""
+        self._known.pop((series.metric, tuple(series.labels.items())), None)
+
+
+def _digest(metric: str, labels: Mapping[str, str]) -> bytes:
+    parts = [metric.encode()]
+    for name, value in sorted(labels.items()):
+        parts += [name.encode(), value.encode()]
+    return hashlib.blake2b(_SEPARATOR.join(parts), digest_size=_DIGEST_BYTES).digest()
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

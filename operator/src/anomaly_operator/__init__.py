@@ -1,0 +1,1 @@
+"""Operator: spec.py -> desired/ -> apply -> observe -> status/."""
