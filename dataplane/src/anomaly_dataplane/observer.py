@@ -1,0 +1,67 @@
+"""What the workers tell the outside about themselves, once a commit and never once a sample.
+
+`workers.py` and the commit call it; `telemetry.py` turns the calls into metrics. It is a Protocol
+so that neither side imports the other, and so that tests and benchmarks may listen or not.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """Listens to the workers. Calls are made on the event loop and must return at once."""
+
+    def committed(
+        self,
+        series: int,
+        seconds: float,
+        accepted: int,
+        duplicate: int,
+        late: int,
+        scored: int,
+        outliers: int,
+        anomalies_by_family: dict[str, int],
+    ) -> None:
+        """One commit is done: how many series it held, how long it took, what became of them."""
+        ...
+
+    def conflicts(self, count: int) -> None:
+        """So many series were refused by the store, another pod being first, and are read again."""
+        ...
+
+    def store_failed(self, kind: str) -> None:
+        """A call to the store failed; `kind` is a word of a small closed set."""
+        ...
+
+    def store_up(self, up: bool) -> None:
+        """The store answered, or did not."""
+        ...
+
+    def cached_series(self, count: int) -> None:
+        """So many series have their state in this pod's memory."""
+        ...
+
+
+class Unobserved:
+    """An observer that nobody listens to."""
+
+    def committed(
+        self,
+        series: int,
+        seconds: float,
+        accepted: int,
+        duplicate: int,
+        late: int,
+        scored: int,
+        outliers: int,
+        anomalies_by_family: dict[str, int],
+    ) -> None: ...
+
+    def conflicts(self, count: int) -> None: ...
+
+    def store_failed(self, kind: str) -> None: ...
+
+    def store_up(self, up: bool) -> None: ...
+
+    def cached_series(self, count: int) -> None: ...
