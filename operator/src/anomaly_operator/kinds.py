@@ -1,0 +1,75 @@
+"""The Kubernetes kinds the operator deals with: API group, plural, and what it does with each.
+
+Used by `cluster` for paths, by `handlers` for watches and by the RBAC test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anomaly_operator import names
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One namespaced kind and where the API serves it."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def version(self) -> str:
+        return self.api_version.rpartition("/")[2]
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """The URL path of a collection, an object or its subresource."""
+        root = f"/apis/{self.api_version}" if self.group else f"/api/{self.api_version}"
+        parts = [root]
+        if namespace is not None:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        parts += [part for part in (name, subresource) if part]
+        return "/".join(parts)
+
+
+PIPELINE = Kind(names.API_VERSION, names.KIND, names.PLURAL)
+SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
+SECRET = Kind("v1", "Secret", "secrets")
+SERVICE = Kind("v1", "Service", "services")
+POD = Kind("v1", "Pod", "pods")
+EVENT = Kind("v1", "Event", "events")
+DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
+INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
+
+CHILDREN = (
+    SERVICE_ACCOUNT,
+    CONFIG_MAP,
+    SERVICE,
+    DEPLOYMENT,
+    STATEFUL_SET,
+    INGRESS,
+    AUTOSCALER,
+    DISRUPTION_BUDGET,
+    SERVICE_MONITOR,
+)
+"""Watched, applied and pruned. Secrets are not among them: nobody may list those cluster-wide."""
+
+OPTIONAL = frozenset({SERVICE_MONITOR})
+"""Kinds that a cluster may lack."""
+
+_BY_KIND = {(kind.api_version, kind.kind): kind for kind in (*CHILDREN, SECRET, PIPELINE)}
+
+
+def of(manifest: dict[str, object]) -> Kind:
+    """The kind of a manifest."""
+    return _BY_KIND[str(manifest["apiVersion"]), str(manifest["kind"])]
