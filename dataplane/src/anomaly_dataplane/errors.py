@@ -33,3 +33,10 @@ class StoreUnavailable(Refused):
     """Redis did not take the commit within its bound; what was not acknowledged is not counted."""
 
     reason = "redis_unavailable"
+
+
+class BatchTooLarge(BadPayload):
+    """More samples in one request than the buffer ever holds; only smaller requests can pass."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=413)

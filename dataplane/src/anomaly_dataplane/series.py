@@ -12,6 +12,8 @@ from collections.abc import Mapping
 _SEPARATOR = b"\xff"  # never part of UTF-8 text, so no two identities share an encoding
 _DIGEST_BYTES = 12
 
+_Identity = tuple[str, tuple[tuple[str, str], ...]]
+
 
 class Series:
     """One series. Interned by `SeriesTable`: a pod has one object for each, compared by identity.
@@ -43,26 +45,31 @@ class Series:
 
 
 class SeriesTable:
-    """Interns series, so that a sample of a known series costs one dictionary look-up."""
+    """Interns series, so that a sample of a known series costs one dictionary look-up.
 
-    def __init__(self, partitions: int) -> None:
+    Bounded: of more than `limit` series those longest unused are dropped, half a table at a time,
+    and interned anew when they come back. Two objects of one series are as harmless as two pods.
+    """
+
+    def __init__(self, partitions: int, limit: int = 200_000) -> None:
         self._partitions = partitions
-        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Series] = {}
+        self._half = max(1, limit // 2)
+        self._recent: dict[_Identity, Series] = {}
+        self._older: dict[_Identity, Series] = {}
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._recent) + sum(key not in self._recent for key in self._older)
 
     def get(self, metric: str, labels: Mapping[str, str]) -> Series:
         """The series of this name and these labels, in whatever order they come."""
         key = (metric, tuple(sorted(labels.items())) if len(labels) > 1 else tuple(labels.items()))
-        series = self._known.get(key)
+        series = self._recent.get(key)
         if series is None:
-            series = self._known[key] = Series(metric, labels, self._partitions)
+            series = self._older.get(key) or Series(metric, labels, self._partitions)
+            if len(self._recent) >= self._half:
+                self._older, self._recent = self._recent, {}
+            self._recent[key] = series
         return series
-
-    def forget(self, series: Series) -> None:
-        """Drop a series that the state cache let go; the next sample interns it anew."""
-        self._known.pop((series.metric, tuple(series.labels.items())), None)
 
 
 def _digest(metric: str, labels: Mapping[str, str]) -> bytes:

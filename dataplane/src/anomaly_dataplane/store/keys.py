@@ -1,0 +1,34 @@
+"""Every Redis key of a pipeline. The braces make Redis Cluster keep a partition in one slot."""
+
+from __future__ import annotations
+
+from anomaly_dataplane.series import Series
+
+STATE_TTL_MS = 14 * 24 * 3600 * 1000
+"""A series that sends nothing for two weeks is forgotten; refreshed once a turn of its window."""
+
+OUTBOX_LENGTH = 10_000
+"""Anomalies that a partition's stream keeps, about; the oldest go first."""
+
+
+class Keys:
+    """Key names of the pipeline with this uid."""
+
+    def __init__(self, uid: str, partitions: int) -> None:
+        self._prefixes = tuple(f"{{{uid}:{p}}}:" for p in range(partitions))
+
+    def state(self, series: Series) -> bytes:
+        """String: the series' block."""
+        return f"{self._prefixes[series.partition]}s:{series.id}".encode()
+
+    def outbox(self, partition: int) -> bytes:
+        """Stream: anomalies, each in the field `anomaly` as JSON."""
+        return f"{self._prefixes[partition]}outbox".encode()
+
+    def names(self, partition: int) -> bytes:
+        """Hash: series id -> name and labels as JSON."""
+        return f"{self._prefixes[partition]}names".encode()
+
+    def totals(self, partition: int) -> bytes:
+        """Hash: counters of the partition (`Totals`)."""
+        return f"{self._prefixes[partition]}totals".encode()

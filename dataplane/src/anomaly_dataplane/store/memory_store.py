@@ -1,0 +1,61 @@
+"""The store in process: for tests, `make demo` and backtests. Nothing survives the process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from anomaly_dataplane.sample import Anomaly
+from anomaly_dataplane.series import Series
+from anomaly_dataplane.store import VERSION_BYTES, SeriesWrite, Totals
+
+
+class MemoryStore:
+    """A Store over dictionaries. One object may serve several pods of a test."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, bytearray] = {}
+        self._anomalies: list[tuple[int, Anomaly]] = []
+        self._samples = 0
+        self._outliers = 0
+        self._last_sample_ms = 0
+
+    async def read(self, partition: int, series: Sequence[Series]) -> list[bytes | None]:
+        blocks = (self._blocks.get(item.id) for item in series)
+        return [None if block is None else bytes(block) for block in blocks]
+
+    async def commit(self, partition: int, writes: Sequence[SeriesWrite], now_ms: int) -> list[int]:
+        refused = []
+        for i, write in enumerate(writes):
+            block = self._blocks.get(write.series.id, bytearray())
+            if bytes(block[:VERSION_BYTES]) != write.expected:
+                refused.append(i)
+                continue
+            if write.whole:
+                block.clear()
+            for offset, data in write.ranges:
+                block[offset : offset + len(data)] = data
+            self._blocks[write.series.id] = block
+            self._samples += write.accepted
+            self._outliers += write.outliers
+            self._anomalies += ((now_ms, event) for event in write.anomalies)
+            self._last_sample_ms = now_ms
+        return refused
+
+    async def totals(self) -> Totals:
+        return Totals(
+            samples=self._samples,
+            outliers=self._outliers,
+            anomalies=len(self._anomalies),
+            series=len(self._blocks),
+            last_sample_ms=self._last_sample_ms,
+        )
+
+    async def anomalies(self, since_ms: int, limit: int) -> list[Anomaly]:
+        recent = [event for at, event in reversed(self._anomalies) if at >= since_ms]
+        return recent[:limit]
+
+    async def ping(self) -> None:
+        return
+
+    async def aclose(self) -> None:
+        return

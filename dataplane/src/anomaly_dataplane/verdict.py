@@ -1,0 +1,61 @@
+"""From a kernel's scores to what people see: verdicts of a batch, and anomalies with their why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from anomaly_dataplane.detectors.kernel import Scores
+from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.window import scale
+from anomaly_dataplane.sample import Anomaly, Verdicts
+from anomaly_dataplane.series import Series
+
+FAMILY_ZSCORE = "zscore"
+
+
+def record(verdicts: Verdicts, positions: Sequence[int], scores: Scores) -> None:
+    """Write the scores of some positions of a group into its verdicts, anomalies excepted."""
+    if len(positions) == len(verdicts.codes):
+        verdicts.codes[:] = scores.codes
+        verdicts.z, verdicts.mean, verdicts.std, verdicts.n = (
+            scores.z,
+            scores.mean,
+            scores.std,
+            scores.n,
+        )
+        verdicts.anomalies.clear()
+        return
+    for i, position in enumerate(positions):
+        verdicts.codes[position] = scores.codes[i]
+        verdicts.z[position] = scores.z[i]
+        verdicts.mean[position] = scores.mean[i]
+        verdicts.std[position] = scores.std[i]
+        verdicts.n[position] = scores.n[i]
+        verdicts.anomalies.pop(position, None)
+
+
+def anomaly(
+    series: Series, time: float, value: float, scores: Scores, i: int, rules: Rules
+) -> Anomaly:
+    """The anomaly that sample `i` of a scored group raised."""
+    mean, std = scores.mean[i], scores.std[i]
+    margin = max(
+        rules.threshold * scale(mean, std),
+        rules.min_abs_deviation,
+        rules.min_rel_deviation * abs(mean),
+    )
+    return Anomaly(
+        id=f"{series.id}-{time:.0f}",
+        metric=series.metric,
+        labels=series.labels,
+        time=time,
+        value=value,
+        score=abs(scores.z[i]),
+        threshold=rules.threshold,
+        family=FAMILY_ZSCORE,
+        z=scores.z[i],
+        mean=mean,
+        std=std,
+        n=scores.n[i],
+        expected=(mean - margin, mean + margin),
+    )

@@ -1,0 +1,225 @@
+"""Scoring a group: repeats, lateness, warm-up, verdicts, alarms."""
+
+from __future__ import annotations
+
+import statistics
+from array import array
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anomaly_dataplane.contract.config import Detection, Ingest
+from anomaly_dataplane.detectors.kernel import Scores, score_group
+from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.sample import Code
+from anomaly_dataplane.state.layout import COUNT, TOTAL, Layout, start
+
+RULES = replace(Rules.of(Detection(), Ingest()), min_samples=5, lateness_ms=60_000.0)
+WINDOW = 20
+
+
+class Pod:
+    """Blocks of a few series, scored as a lane would."""
+
+    def __init__(self, rules: Rules = RULES, window: int = WINDOW, series: int = 1) -> None:
+        self.layout = Layout(window)
+        self.slab = memoryview(array("d", bytes(series * self.layout.size_bytes)))
+        for i in range(series):
+            start(self.slab[i * self.layout.doubles :][: self.layout.doubles], self.layout)
+        self.rules = rules
+
+    def score(self, values: list[float], times: list[float] | None = None, slot: int = 0) -> Scores:
+        known = self.slab[slot * self.layout.doubles + COUNT]
+        times = times or [1e12 + 1000.0 * (known + i) for i in range(len(values))]
+        slots = [slot] * len(values)
+        return score_group(self.slab, self.layout, slots, times, values, self.rules)
+
+
+STEADY = [10.0, 11.0, 9.0, 10.5, 9.5] * 4
+
+
+def test_z_is_scored_before_the_sample_enters_its_own_window() -> None:
+    """A sample inside its own window could never pass sqrt(n - 1) sigma."""
+    pod = Pod()
+    pod.score(STEADY)
+
+    scores = pod.score([30.0])
+
+    expected = (30.0 - statistics.fmean(STEADY)) / statistics.pstdev(STEADY)
+    assert scores.z[0] == pytest.approx(expected)
+    assert scores.mean[0] == pytest.approx(statistics.fmean(STEADY))
+    assert scores.std[0] == pytest.approx(statistics.pstdev(STEADY))
+    assert scores.n[0] == len(STEADY)
+    assert scores.codes[0] == Code.OUTLIER
+
+
+def test_no_verdict_before_the_window_holds_enough() -> None:
+    """The first minSamples samples only warm up, however wild."""
+    scores = Pod().score([1.0, 100.0, -100.0, 1e6, 0.0, 1.0])
+
+    assert list(scores.codes) == [Code.WARMING] * 5 + [Code.OK]
+    assert scores.raised == []
+
+
+def test_a_repeated_sample_changes_nothing() -> None:
+    """(series, timestamp) counts once, whatever value comes with it."""
+    pod = Pod()
+    pod.score([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    before = bytes(pod.slab)
+
+    scores = pod.score([1.0, 99.0, 3.0], [1.0, 2.0, 3.0])
+
+    assert list(scores.codes) == [Code.DUPLICATE] * 3
+    assert scores.touched == {}
+    assert bytes(pod.slab) == before
+
+
+def test_a_repeat_inside_one_group_counts_once() -> None:
+    """A request may hold the same sample twice."""
+    scores = Pod().score([1.0, 1.0], [5.0, 5.0])
+
+    assert list(scores.codes) == [Code.WARMING, Code.DUPLICATE]
+
+
+def test_a_retried_burst_longer_than_the_window_is_not_counted_again() -> None:
+    """What has left the ring is behind the horizon: late, not new."""
+    pod = Pod(window=10)
+    times = [1e12 + 1000.0 * i for i in range(30)]
+    pod.score([1.0] * 30, times)
+    before = bytes(pod.slab)
+
+    scores = pod.score([1.0] * 30, times)
+
+    assert list(scores.codes) == [Code.LATE] * 20 + [Code.DUPLICATE] * 10
+    assert bytes(pod.slab) == before
+
+
+def test_a_sample_within_the_allowed_lateness_is_accepted() -> None:
+    """Order of arrival is not always order of time."""
+    scores = Pod().score([1.0, 2.0, 3.0], [100_000.0, 170_000.0, 120_000.0])
+
+    assert list(scores.codes) == [Code.WARMING] * 3
+
+
+def test_a_sample_beyond_the_allowed_lateness_is_refused() -> None:
+    """The newest sample of the series is the measure, not the clock."""
+    scores = Pod().score([1.0, 2.0, 3.0], [100_000.0, 170_000.0, 100_001.0])
+
+    assert scores.codes[2] == Code.LATE
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "code"),
+    [
+        ({}, 30.0, Code.OUTLIER),
+        ({}, -10.0, Code.OUTLIER),
+        ({}, 10.2, Code.OK),
+        ({"below": False}, -10.0, Code.OK),
+        ({"below": False}, 30.0, Code.OUTLIER),
+        ({"above": False}, 30.0, Code.OK),
+        ({"min_abs_deviation": 25.0}, 30.0, Code.OK),
+        ({"min_abs_deviation": 19.0}, 30.0, Code.OUTLIER),
+        ({"min_rel_deviation": 2.5}, 30.0, Code.OK),
+        ({"min_rel_deviation": 1.5}, 30.0, Code.OUTLIER),
+        ({"threshold": 100.0}, 30.0, Code.OK),
+    ],
+)
+def test_threshold_direction_and_minimum_deviations_decide(
+    change: dict[str, bool | float], value: float, code: Code
+) -> None:
+    """Each rule has an effect of its own."""
+    pod = Pod(replace(RULES, **change))  # type: ignore[arg-type]
+    pod.score(STEADY)
+
+    assert pod.score([value]).codes[0] == code
+
+
+def test_exactly_the_threshold_is_no_outlier() -> None:
+    """An outlier lies beyond the threshold."""
+    pod = Pod()
+    pod.score([9.0, 11.0] * 10)
+
+    assert pod.score([12.0]).codes[0] == Code.OK
+
+
+def test_an_episode_raises_one_anomaly() -> None:
+    """A level that stays high does not alarm with every sample."""
+    pod = Pod()
+    pod.score(STEADY)
+
+    scores = pod.score([30.0, 31.0, 30.0, 32.0, 31.0])
+
+    assert scores.raised == [0]
+
+
+def test_a_new_episode_is_raised_after_the_hold_off() -> None:
+    """Once the series was calm again and the silence is over, the next excursion counts."""
+    pod = Pod(replace(RULES, hold_off_samples=3))
+    pod.score(STEADY)
+    assert pod.score([30.0]).raised == [0]
+
+    calm = pod.score([10.0] * 19)
+    again = pod.score([60.0])
+
+    assert calm.raised == []
+    assert again.raised == [0]
+
+
+def test_an_excursion_during_the_hold_off_stays_silent() -> None:
+    """Two spikes close together are one event."""
+    pod = Pod(replace(RULES, hold_off_samples=15))
+    pod.score(STEADY)
+
+    assert pod.score([30.0, 10.0, 10.0, 60.0]).raised == [0]
+
+
+def test_an_episode_that_goes_on_is_repeated_after_a_while() -> None:
+    """An excursion that never calms down is raised again after repeatAfterSamples."""
+    pod = Pod(replace(RULES, hold_off_samples=2, repeat_after_samples=6))
+    pod.score(STEADY)
+    growing = [30.0 * 4.0**i for i in range(14)]
+
+    assert pod.score(growing).raised == [0, 7]
+
+
+@given(st.data())
+def test_series_of_a_group_do_not_touch_each_other(data: st.DataObject) -> None:
+    """Interleaved samples of several series give the blocks that each alone would give."""
+    order = data.draw(st.lists(st.integers(0, 2), min_size=1, max_size=60))
+    values = [float(i % 7) for i in range(len(order))]
+    times = [1e12 + 1000.0 * i for i in range(len(order))]
+    together = Pod(series=3)
+    score_group(together.slab, together.layout, order, times, values, RULES)
+
+    alone = Pod(series=3)
+    for slot in range(3):
+        mine = [i for i, owner in enumerate(order) if owner == slot]
+        if mine:
+            alone.score([values[i] for i in mine], [times[i] for i in mine], slot)
+
+    assert bytes(together.slab) == bytes(alone.slab)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.integers(1, 59))
+def test_where_a_group_is_cut_makes_no_difference(samples: list[float], cut: int) -> None:
+    """Two groups give the state and the verdicts that one gives."""
+    times = [1e12 + 1000.0 * i for i in range(len(samples))]
+    whole, parts = Pod(), Pod()
+    one = whole.score(samples, times)
+    first = parts.score(samples[:cut], times[:cut]) if samples[:cut] else None
+    second = parts.score(samples[cut:], times[cut:]) if samples[cut:] else None
+
+    codes = b"".join(bytes(part.codes) for part in (first, second) if part)
+    assert codes == bytes(one.codes)
+    assert bytes(whole.slab) == bytes(parts.slab)
+
+
+def test_the_total_counts_accepted_samples_only() -> None:
+    """Repeats and late samples are not the series' samples."""
+    pod = Pod()
+    pod.score([1.0, 2.0, 2.0], [1e12, 2e12, 2e12])
+    pod.score([3.0], [1.0])
+
+    assert pod.slab[TOTAL] == 2.0
