@@ -1,0 +1,46 @@
+{{/* What the operator may do where its pipelines live. operator/RBAC.md owns the list; a test compares. */}}
+{{- define "anomaly-operator.rules" -}}
+- apiGroups: [anomalypipeline.io]
+  resources: [anomalypipelines]
+  verbs: [list, watch]
+- apiGroups: [anomalypipeline.io]
+  resources: [anomalypipelines/status]
+  verbs: [patch]
+- apiGroups: [anomalypipeline.io]
+  resources: [anomalypipelines/finalizers] # blockOwnerDeletion, where OwnerReferencesPermissionEnforcement is on
+  verbs: [update]
+- apiGroups: [""]
+  resources: [configmaps, serviceaccounts, services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [secrets] # the password of the managed Redis
+  verbs: [get, create]
+- apiGroups: [""]
+  resources: [pods] # why a pod waits
+  verbs: [list]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [servicemonitors]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end -}}
+
+{{/* What it may do besides when it serves the whole cluster. */}}
+{{- define "anomaly-operator.clusterRules" -}}
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  verbs: [list, watch]
+{{- end -}}
