@@ -1,0 +1,1 @@
+"""Everything that becomes a container image: programs, a Debian base, the project itself."""

@@ -1,0 +1,1 @@
+"""One Kubernetes node out of host processes: the provider `local`."""
