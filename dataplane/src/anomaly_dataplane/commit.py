@@ -83,6 +83,16 @@ class Committer:
                 committed stays so, and sending it again changes nothing.
         """
         started = time.perf_counter()
+        try:
+            await self._commit(group, started)
+        except BaseException:
+            # Blocks are changed in place: after a failure no one knows which are the store's.
+            for series in group.series:
+                self._working_set.forget(series)
+            raise
+        self._report(group, time.perf_counter() - started)
+
+    async def _commit(self, group: Group, started: float) -> None:
         pending: Sequence[int] = range(len(group.series))
         unanswered: dict[Series, bytes] = {}
         failures = conflicts = 0
@@ -108,7 +118,6 @@ class Committer:
                 self._observer.conflicts(len(refused))
                 if conflicts > FREE_CONFLICTS:
                     await _pause(CONFLICT_PAUSE_SECONDS * 2 ** min(conflicts - FREE_CONFLICTS, 6))
-        self._report(group, time.perf_counter() - started)
 
     async def _load(self, series: Sequence[Series]) -> None:
         """Have the blocks of all these series in the working set."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from array import array
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,8 @@ from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.detectors.kernel import Scores, score_group
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.sample import Code
-from anomaly_dataplane.state.layout import COUNT, TOTAL, Layout, start
+from anomaly_dataplane.state.layout import COUNT, TOTAL, Layout
+from blocks import blank_blocks
 
 RULES = replace(Rules.of(Detection(), Ingest()), min_samples=5, lateness_ms=60_000.0)
 WINDOW = 20
@@ -25,9 +25,7 @@ class Pod:
 
     def __init__(self, rules: Rules = RULES, window: int = WINDOW, series: int = 1) -> None:
         self.layout = Layout(window)
-        self.slab = memoryview(array("d", bytes(series * self.layout.size_bytes)))
-        for i in range(series):
-            start(self.slab[i * self.layout.doubles :][: self.layout.doubles], self.layout)
+        self.slab = blank_blocks(self.layout, series)
         self.rules = rules
 
     def score(self, values: list[float], times: list[float] | None = None, slot: int = 0) -> Scores:

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import math
 import statistics
-from array import array
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly_dataplane.detectors.window import Z_LIMIT, insert, recompute, z_score
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, Layout, start
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, Layout
+from blocks import blank_blocks
 
 values = st.floats(-1e9, 1e9, allow_nan=False).map(lambda v: round(v, 6))
 
 
-def a_block(window: int) -> memoryview[float]:
-    layout = Layout(window)
-    block = memoryview(array("d", bytes(layout.size_bytes)))
-    start(block, layout)
-    return block
-
-
 def filled(window: int, samples: list[float]) -> memoryview[float]:
-    block = a_block(window)
+    block = blank_blocks(Layout(window))
     for i, value in enumerate(samples):
         insert(block, 0, window, value, float(i))
     return block
@@ -70,7 +63,7 @@ def test_recomputing_keeps_what_sliding_found(window: int, samples: list[float])
 
 def test_the_horizon_is_the_newest_time_that_left() -> None:
     """It never falls, even when late samples leave after newer ones."""
-    block = a_block(10)
+    block = blank_blocks(Layout(10))
     for time in [5.0, 3.0, *range(6, 18)]:
         insert(block, 0, 10, 1.0, float(time))
 

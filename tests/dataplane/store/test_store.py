@@ -48,8 +48,10 @@ def an_anomaly(series: Series, time: float = NOW) -> Anomaly:
     )
 
 
-def creation(series: Series, data: bytes, **options: int) -> SeriesWrite:
-    return SeriesWrite(series, ABSENT, [(0, data)], whole=True, **options)
+def creation(series: Series, data: bytes, accepted: int = 0, outliers: int = 0) -> SeriesWrite:
+    return SeriesWrite(
+        series, ABSENT, [(0, data)], whole=True, accepted=accepted, outliers=outliers
+    )
 
 
 @pytest.fixture(params=["memory", "standalone", "cluster"])
@@ -203,7 +205,7 @@ async def test_anomalies_come_back_newest_first_and_whole(
     """The outbox keeps every field, over partitions, in order of commit."""
     events = [an_anomaly(a_series(device=f"d{i}")) for i in range(6)]
     for event in events:
-        item = a_series(**event.labels)
+        item = a_series(device=event.labels["device"])
         write = creation(item, block(1, 1.0))
         await store.commit(item.partition, [replace(write, anomalies=[event])], clock_ms())
         await asyncio.sleep(0.002)  # Redis stamps its streams itself, to the millisecond

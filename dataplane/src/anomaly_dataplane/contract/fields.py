@@ -157,7 +157,7 @@ def camel(name: str) -> str:
     A field's unit suffix stays in Python, where a float does not carry one.
     """
     head, *rest = name.removesuffix("_seconds").split("_")
-    return head + "".join("URL" if part == "url" else part.capitalize() for part in rest)
+    return head + "".join(part.capitalize() for part in rest)
 
 
 T = TypeVar("T")
