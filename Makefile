@@ -1,0 +1,66 @@
+# The commands of this project. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Whatever is built or downloaded lives here, outside the checkout.
+export ANOMALY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anomaly-pipeline
+UV := $(ANOMALY_CACHE)/uv/bin/uv
+RUN := $(UV) run --frozen --all-packages --all-groups
+DEVCLUSTER := PYTHONPATH=hack $(RUN) python -m devcluster
+
+# Which cluster: auto, kind, local (upstream Kubernetes as host processes), or current.
+CLUSTER ?= auto
+FILE ?= examples/minimal.yaml
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install the tools and both packages, pinned, into .venv
+	@hack/bootstrap $(ANOMALY_CACHE)
+	@$(UV) sync --quiet --frozen --all-packages --all-groups
+
+.PHONY: demo
+demo: setup ## Replay real data through a pipeline and show what it finds (CLUSTER=local: on Kubernetes)
+	@$(RUN) python -m demo $(if $(filter-out auto,$(CLUSTER)),--cluster $(CLUSTER))
+
+.PHONY: check
+check: setup ## Format, lint, types, import rules
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+.PHONY: unit
+unit: setup ## Everything that needs no cluster, real Redis included
+	@hack/ensure-redis
+	$(RUN) pytest -m "not e2e"
+
+.PHONY: e2e
+e2e: cluster images ## End to end, on the cluster
+	$(RUN) pytest -m e2e
+
+.PHONY: test
+test: check unit e2e ## Every test there is
+
+.PHONY: fmt
+fmt: setup ## Mend what can be mended
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+.PHONY: render
+render: setup ## Print the objects that FILE becomes, without a cluster
+	@$(RUN) anomaly-operator render $(FILE)
+
+.PHONY: cluster
+cluster: setup ## Bring a cluster up and print how to reach it (CLUSTER=kind, local, current)
+	@$(DEVCLUSTER) up --provider $(CLUSTER)
+
+.PHONY: images
+images: setup ## Build both images and load them into the cluster
+	@$(DEVCLUSTER) images
+
+.PHONY: cluster-down
+cluster-down: setup ## Take the cluster away and leave nothing behind
+	@$(DEVCLUSTER) down
