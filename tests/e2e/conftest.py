@@ -1,0 +1,120 @@
+"""The stage of every story: a real cluster, our images in it, the chart installed by helm."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installation import SYSTEM, Helm, make_namespace
+from kube import Kubectl, Refused
+from pipelines import RESOURCE
+from tools import devcluster, environment, helm_binary
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The story of uninstalling comes last, whatever was selected."""
+    items.sort(key=lambda item: item.path.name == "test_uninstall.py")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Kubectl:
+    """A running cluster with this checkout's images in it."""
+    devcluster("up")
+    devcluster("images")
+    found = environment()
+    return Kubectl(found["kubectl"], Path(found["kubeconfig"]))
+
+
+@pytest.fixture(scope="session")
+def ingress() -> str:
+    """Base URL of the cluster's ingress."""
+    return str(environment()["ingress_url"]).rstrip("/")
+
+
+@pytest.fixture(scope="session")
+def helm(cluster: Kubectl) -> Helm:
+    """helm for the same cluster."""
+    return Helm(helm_binary(), str(cluster.kubeconfig))
+
+
+@pytest.fixture(scope="session")
+def values() -> dict[str, Any]:
+    """The chart's values for this cluster: only which images, everything else as shipped."""
+    repository, _, tag = environment()["operator_image"].rpartition(":")
+    return {
+        "image": {"repository": repository, "tag": tag},
+        "dataplane": {"image": environment()["dataplane_image"]},
+        "redis": {"image": environment()["redis_image"]},
+        "podAnnotations": {"test-run": uuid.uuid4().hex},  # a new pod also over an old release
+    }
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Kubectl, helm: Helm, values: dict[str, Any]) -> Iterator[Kubectl]:
+    """The installed operator, seen from its namespace, which enforces Pod Security `restricted`."""
+    if environment()["provider"] == "current" and cluster.get("crd", RESOURCE) is not None:
+        pytest.fail(f"{RESOURCE} is installed in this cluster: these tests would take it over")
+    system = cluster.within(SYSTEM)
+    make_namespace(cluster, SYSTEM)
+    helm.install(values)
+    yield system
+    helm.uninstall()
+    cluster.delete("namespace", SYSTEM, wait=False)
+    cluster.delete("crd", RESOURCE, wait=False)
+
+
+@pytest.fixture(scope="module")
+def kubectl(operator: Kubectl, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
+    """A fresh namespace for the stories of one file, restricted like the operator's own."""
+    topic = request.path.stem.removeprefix("test_").replace("_", "-")
+    namespaced = operator.within(f"{topic}-{uuid.uuid4().hex[:5]}")
+    make_namespace(operator, namespaced.namespace)
+    yield namespaced
+    # The pipelines first: the API server deletes a namespace's content in any order, and an
+    # operator that heals children of a pipeline that is about to go only makes that slower.
+    namespaced.run("delete", RESOURCE, "--all", "--wait=false", "--ignore-not-found")
+    operator.delete("namespace", namespaced.namespace, wait=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the cluster looked like when a story failed."""
+    report = yield
+    if report.failed and call.when in {"setup", "call"}:
+        namespaced = getattr(item, "funcargs", {}).get("kubectl")
+        if isinstance(namespaced, Kubectl):
+            report.sections.append(("cluster", diagnosis(namespaced)))
+    return report
+
+
+def diagnosis(kubectl: Kubectl) -> str:
+    """All that one would ask for in the first minutes of looking."""
+    system = kubectl.within(SYSTEM)
+    questions = [
+        (kubectl, ["get", "ap", "-o", "wide"]),
+        (kubectl, ["describe", "ap"]),
+        (kubectl, ["get", "pods,deployments,statefulsets,ingresses,hpa,pdb", "-o", "wide"]),
+        (kubectl, ["get", "events", "--sort-by=.lastTimestamp"]),
+        (
+            kubectl,
+            ["logs", "-l", "app.kubernetes.io/name=anomaly-pipeline", "--tail=30", "--prefix"],
+        ),
+        (system, ["get", "pods", "-o", "wide"]),
+        (system, ["logs", "deployment/anomaly-operator", "--tail=60"]),
+        (system, ["logs", "deployment/anomaly-operator", "--tail=20", "--previous"]),
+    ]
+    answers = []
+    for asked, words in questions:
+        try:
+            answer = asked.run(*words, timeout=15)
+        except (Refused, subprocess.TimeoutExpired) as error:
+            answer = f"({error})"
+        answers.append(f"$ kubectl -n {asked.namespace} {' '.join(words)}\n{answer}")
+    return "\n".join(answers)

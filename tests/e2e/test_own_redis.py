@@ -1,0 +1,83 @@
+"""A Redis that the operator does not run: wrong passwords, outages, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kube import Kubectl
+from pipelines import RESOURCE, Pipeline, noise
+from polling import eventually
+from redis_pods import run_server, secret
+
+pytestmark = pytest.mark.e2e
+
+PASSWORD = "correct-horse"
+SPEC: dict[str, Any] = {
+    "autoscaling": {"enabled": False},
+    "redis": {
+        "mode": "Standalone",
+        "urls": ["own-redis:6379"],
+        "secretRef": {"name": "own-redis-login"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def pipeline(kubectl: Kubectl, ingress: str, values: dict[str, Any]) -> Iterator[Pipeline]:
+    """A pipeline on a Redis with a password, which its Secret knows."""
+    run_server(kubectl, "own-redis", values["redis"]["image"], PASSWORD)
+    kubectl.apply(secret("own-redis-login", PASSWORD))
+    pipeline = Pipeline(kubectl, "guest", ingress)
+    pipeline.apply(SPEC)
+    pipeline.await_ready(90)
+    pipeline.send_until_taken(noise("hello", "world", 1))
+    yield pipeline
+    kubectl.delete(RESOURCE, pipeline.name, wait=False)
+
+
+def test_without_redis_clients_are_told_to_come_again(pipeline: Pipeline) -> None:
+    """503 with an integer Retry-After, and the pods stay up: restarting them would not help."""
+    pipeline.kubectl.run("scale", "statefulset/own-redis", "--replicas=0")
+
+    def refused() -> bool:
+        answer = pipeline.send(noise("outage", "pump-1", 1))
+        assert answer.status == 503, answer
+        assert int(answer.headers["Retry-After"]) >= 1
+        return True
+
+    eventually("503 with Retry-After", refused, within=30)
+
+
+def test_the_outage_shows_in_the_conditions(pipeline: Pipeline) -> None:
+    """RedisReachable=False takes Ready along, with a message that says what is the matter."""
+    seen = pipeline.await_condition("RedisReachable", "False", within=60)
+
+    assert seen["reason"] == "Unreachable"
+    pipeline.await_condition("Ready", "False", within=10)
+
+
+def test_when_redis_is_back_so_is_the_pipeline(pipeline: Pipeline) -> None:
+    """No pod is restarted and nobody lends a hand."""
+    pipeline.kubectl.run("scale", "statefulset/own-redis", "--replicas=1")
+
+    pipeline.send_until_taken(noise("outage", "pump-1", 1), within=60)
+    pipeline.await_ready()
+    restarts = [
+        status["restartCount"]
+        for pod in pipeline.pods()
+        for status in pod["status"]["containerStatuses"]
+    ]
+    assert restarts == [0]
+
+
+def test_a_wrong_password_is_called_by_its_name(pipeline: Pipeline) -> None:
+    """RedisReachable=False with the reason AuthenticationFailed, not just \\"unreachable\\"."""
+    other = Pipeline(pipeline.kubectl, "stranger", pipeline.ingress)
+    other.kubectl.apply(secret("wrong-login", "battery-staple"))
+    other.apply({**SPEC, "redis": {**SPEC["redis"], "secretRef": {"name": "wrong-login"}}})
+
+    other.await_condition("RedisReachable", "False", "AuthenticationFailed", within=60)
+    other.kubectl.delete(RESOURCE, other.name, wait=False)

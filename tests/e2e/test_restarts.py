@@ -1,0 +1,124 @@
+"""Pods come and go: the operator's, the data plane's, Redis'. What was acknowledged stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from anomaly_dataplane.contract.runtime import PATH_INGEST
+from device import Fleet
+from kube import Kubectl
+from pipelines import RESOURCE, Pipeline, noise
+from polling import eventually
+
+pytestmark = pytest.mark.e2e
+
+SPEC: dict[str, Any] = {
+    "replicas": 2,
+    "autoscaling": {"enabled": False},
+    "redis": {"managed": {"storage": {"size": "1Gi"}}},
+}
+
+
+@pytest.fixture(scope="module")
+def pipeline(kubectl: Kubectl, ingress: str) -> Iterator[Pipeline]:
+    """Two data-plane pods behind the ingress, and a managed Redis."""
+    pipeline = Pipeline(kubectl, "sturdy", ingress)
+    pipeline.apply(SPEC)
+    pipeline.await_ready(90)
+    pipeline.send_until_taken(noise("hello", "world", 1))
+    yield pipeline
+    kubectl.delete(RESOURCE, pipeline.name, wait=False)
+
+
+@contextmanager
+def load(pipeline: Pipeline, metric: str, *, rate: float) -> Iterator[Fleet]:
+    """Send while the block runs; then every sample was taken and is in Redis exactly once."""
+    before = pipeline.stats()["samples"]
+    with Fleet(pipeline.base + PATH_INGEST, metric=metric, rate=rate) as fleet:
+        eventually("samples flow", lambda: fleet.report.acknowledged > 50, within=20)
+        yield fleet
+        seen = fleet.report.acknowledged
+        eventually("samples flow", lambda: fleet.report.acknowledged > seen + 50, within=45)
+    report = fleet.report
+    assert report.acknowledged == report.sent, report.statuses
+    assert pipeline.stats()["samples"] - before == report.sent, report.statuses
+
+
+def names_of(pipeline: Pipeline) -> set[str]:
+    return {pod["metadata"]["name"] for pod in pipeline.pods()}
+
+
+def all_replaced(pipeline: Pipeline, old: set[str]) -> bool:
+    """Tell whether as many new pods are ready as there were old ones."""
+    new = names_of(pipeline)
+    ready = pipeline.read()["status"].get("readyReplicas", 0)
+    return len(new) == len(old) and not new & old and ready == len(old)
+
+
+def test_a_killed_operator_leaves_the_data_plane_alone(
+    pipeline: Pipeline, operator: Kubectl
+) -> None:
+    """Samples flow while its pod is killed; the new one changes nothing and takes up its work."""
+    pods = names_of(pipeline)
+    with load(pipeline, "without-operator", rate=50) as fleet:
+        operator.run(
+            "delete", "pod", "-l", "app.kubernetes.io/name=anomaly-operator",
+            "--grace-period=0", "--force",
+        )  # fmt: skip
+        operator.run("rollout", "status", "deployment/anomaly-operator", "--timeout=60s")
+
+    assert fleet.report.surprises == []
+    assert names_of(pipeline) == pods
+    pipeline.kubectl.delete("service", pipeline.name, wait=False)
+    eventually(
+        "the new operator heals", lambda: pipeline.kubectl.get("service", pipeline.name), within=30
+    )
+    pipeline.await_ready()
+
+
+def test_killed_pods_lose_nothing_and_warm_up_nothing_again(pipeline: Pipeline) -> None:
+    """Every data-plane pod dies at once mid-stream: no acknowledged sample lost, windows warm."""
+    pipeline.send_until_taken(noise("pressure", "pump-1", 60))
+    old = names_of(pipeline)
+    with load(pipeline, "through-the-crash", rate=100):
+        for name in old:
+            pipeline.kubectl.delete("pod", name, "--grace-period=0", "--force", wait=False)
+        eventually("new pods are ready", lambda: all_replaced(pipeline, old), within=60)
+
+    answer = pipeline.send(noise("pressure", "pump-1", 1, first=60), verdicts=True).ok()
+    assert answer.body["verdicts"][0]["status"] in {"ok", "outlier"}
+    assert answer.body["verdicts"][0]["n"] == 60
+
+
+def test_a_rolling_restart_under_load_is_invisible_to_clients(pipeline: Pipeline) -> None:
+    """`kubectl rollout restart`: clients see 2xx, or 503 with Retry-After, and nothing is lost."""
+    old = names_of(pipeline)
+    with load(pipeline, "rolling", rate=150) as fleet:
+        pipeline.kubectl.run("rollout", "restart", f"deployment/{pipeline.name}")
+        eventually("every pod is new", lambda: all_replaced(pipeline, old), within=120)
+        never_gone = len(pipeline.pods())
+
+    assert never_gone == 2
+    assert fleet.report.surprises == []
+
+
+def test_a_killed_redis_comes_back_with_all_it_had(pipeline: Pipeline) -> None:
+    """Its pod is killed under load: 503 with Retry-After meanwhile, then nothing is missing."""
+    with load(pipeline, "redis-dies", rate=50) as fleet:
+        pipeline.kubectl.delete("pod", f"{pipeline.name}-redis-0", wait=False)
+        eventually("senders are told to wait", lambda: fleet.report.statuses[503], within=30)
+        eventually(
+            "a new Redis is ready",
+            lambda: pipeline.kubectl.need("statefulset", f"{pipeline.name}-redis")["status"].get(
+                "readyReplicas"
+            ),
+            within=60,
+        )
+
+    assert fleet.report.surprises == []
+    answer = pipeline.send(noise("pressure", "pump-1", 1, first=61), verdicts=True).ok()
+    assert answer.body["verdicts"][0]["n"] == 61

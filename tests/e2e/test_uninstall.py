@@ -1,0 +1,46 @@
+"""The end: whatever the order, nothing is left behind but what was meant to stay. Runs last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from installation import RELEASE, Helm
+from kube import Kubectl
+from pipelines import RESOURCE, Pipeline, noise
+from polling import eventually
+
+pytestmark = pytest.mark.e2e
+
+
+def test_uninstalling_keeps_pipelines_running_and_leaves_only_the_crd(
+    helm: Helm, operator: Kubectl, kubectl: Kubectl, ingress: str
+) -> None:
+    """Under a live pipeline: samples still flow, and `kubectl delete ap` needs no operator."""
+    pipeline = Pipeline(kubectl, "orphan", ingress)
+    pipeline.apply()
+    pipeline.await_ready()
+    helm.uninstall()
+
+    release = f"app.kubernetes.io/instance={RELEASE}"
+    kinds = "deployments,services,serviceaccounts,roles,rolebindings,pods"
+    eventually("nothing is left", lambda: not operator.list(kinds, release), within=40)
+    assert operator.list("clusterroles,clusterrolebindings", release) == []
+    assert operator.get("crd", RESOURCE) is not None
+    pipeline.send_until_taken(noise("still", "here", 1), within=10)
+
+    pipeline.kubectl.delete(RESOURCE, pipeline.name)
+    left = ["deployments", "statefulsets", "services", "configmaps", "secrets", "ingresses", "pods"]
+    eventually("its children are gone", lambda: not pipeline.children(left), within=90)
+
+
+def test_installing_again_takes_up_the_kept_crd(
+    helm: Helm, values: dict[str, Any], kubectl: Kubectl, ingress: str
+) -> None:
+    """The same release name over a kept CRD: no conflict, and pipelines work."""
+    helm.install(values)
+    pipeline = Pipeline(kubectl, "second-life", ingress)
+    pipeline.apply()
+    pipeline.await_ready()
+    kubectl.delete(RESOURCE, pipeline.name, wait=False)

@@ -1,0 +1,59 @@
+"""The chart installed on a real cluster by helm, the way a user does it. Used by tests/e2e."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from chart import CHART
+from kube import Kubectl
+from polling import eventually
+
+RELEASE = "anomaly-operator"
+SYSTEM = "anomaly-system"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+class Helm:
+    """helm against the cluster of the tests."""
+
+    def __init__(self, binary: str, kubeconfig: str) -> None:
+        self._command = [binary, f"--kubeconfig={kubeconfig}", f"--namespace={SYSTEM}"]
+
+    def run(self, *args: str, stdin: str | None = None) -> str:
+        """Run helm; an error is a test failure with its text."""
+        done = subprocess.run(
+            [*self._command, *args], input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"helm {' '.join(args)}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def install(self, values: Mapping[str, Any]) -> None:
+        """Install or upgrade the release, and wait until the operator is ready."""
+        wait = ["--wait", "--timeout=120s"]
+        source = [str(CHART), "--values", "-"]
+        self.run("upgrade", "--install", RELEASE, *source, *wait, stdin=json.dumps(values))
+
+    def uninstall(self) -> None:
+        """Uninstall the release if it is there."""
+        if RELEASE in self.run("list", "--short"):
+            self.run("uninstall", RELEASE, "--wait", "--timeout=60s")
+
+
+def make_namespace(kubectl: Kubectl, name: str) -> None:
+    """Make a namespace that refuses every pod that is not `restricted`; await an old one's end."""
+
+    def free() -> bool:
+        old = kubectl.get("namespace", name)
+        return old is None or "deletionTimestamp" not in old["metadata"]
+
+    eventually(f"an old namespace {name} is gone", free, within=60)
+    kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": RESTRICTED},
+        }
+    )
