@@ -21,9 +21,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "ConfigMap": {"data": {"pipeline.json": "{}"}},
     "Deployment": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}}},
     "Service": {"spec": {"ports": [{"name": "http", "port": 81, "targetPort": 1234}]}},
-    "Ingress": {
-        "spec": {"rules": None, "defaultBackend": {"service": {"name": "x", "port": {"number": 1}}}}
-    },
+    "Ingress": {"spec": {"rules": [{"host": "elsewhere.example"}]}},
     "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 9}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": None, "minAvailable": 99}},
     "StatefulSet": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}}},
