@@ -18,6 +18,9 @@ PLURAL = "anomalypipelines"
 FIELD_MANAGER = "anomaly-operator"
 """Of server-side apply; what it does not own (a user's label, the HPA's replicas) it leaves."""
 
+HANDOFF_MANAGER = "anomaly-operator-handoff"
+"""Holds `replicas` of a Deployment between our letting go of it and the HPA's first write."""
+
 LABEL_NAME = "app.kubernetes.io/name"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_COMPONENT = "app.kubernetes.io/component"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from anomaly_operator import __version__
+
 PREFIX = "ANOMALY_OPERATOR_"
 
 
@@ -18,7 +20,7 @@ class Settings:
     """What the operator was told by its environment."""
 
     watch_namespaces: tuple[str, ...] = ()
-    dataplane_image: str = "anomaly-dataplane:0.1.0"
+    dataplane_image: str = f"anomaly-pipeline/dataplane:{__version__}"
     redis_image: str = "redis:8.0"
     log_level: str = "INFO"
     log_format: str = "json"
@@ -92,9 +94,7 @@ TABLE = (
         "Namespaces to serve, separated by commas. Empty: the whole cluster. With a list the "
         "operator needs only a Role in each of them.",
     ),
-    Setting(
-        "dataplane_image", _image, "Image of the pipeline's pods where `spec.image` is empty."
-    ),
+    Setting("dataplane_image", _image, "Image of the pipeline's pods where `spec.image` is empty."),
     Setting(
         "redis_image",
         _image,
@@ -117,7 +117,9 @@ TABLE = (
         "How often each pipeline is visited and asked for its figures (jittered by 10 %).",
     ),
     Setting("workers", _whole(1, 100), "Pipelines reconciled at the same time."),
-    Setting("api_timeout_seconds", _whole(1, 300), "Longest wait for one answer of the API server."),
+    Setting(
+        "api_timeout_seconds", _whole(1, 300), "Longest wait for one answer of the API server."
+    ),
     Setting(
         "deaf_seconds",
         _whole(30, 3600),

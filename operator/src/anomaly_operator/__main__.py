@@ -1,0 +1,92 @@
+"""The command `anomaly-operator`: `run` and `render`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from anomaly_operator import __version__, logs, settings
+from anomaly_operator.errors import InvalidSpec
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and do what it says; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        configured = settings.read(os.environ)
+    except settings.InvalidSettings as error:
+        return _fail(f"settings: {error}")
+    if options.command == "render":
+        return _render(options.file, options.config_only, options.output, configured)
+    return _run(configured)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="anomaly-operator", description="Operator of AnomalyPipeline resources."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="serve a cluster (settings: ANOMALY_OPERATOR_* variables)")
+    render = commands.add_parser(
+        "render", help="print the objects that a resource becomes; needs no cluster"
+    )
+    render.add_argument("file", type=Path, metavar="FILE", help="YAML with AnomalyPipelines")
+    render.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml")
+    render.add_argument(
+        "--config-only",
+        action="store_true",
+        help="print only the config document that the pods get (pipeline.json)",
+    )
+    return parser
+
+
+def _run(configured: settings.Settings) -> int:
+    from anomaly_operator.run import run  # kopf and the client load only where they are needed
+
+    logs.configure(configured.log_level, configured.log_format)
+    try:
+        asyncio.run(run(configured))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _render(file: Path, config_only: bool, output: str, configured: settings.Settings) -> int:
+    from anomaly_operator import render
+
+    try:
+        pipelines = list(render.pipelines(file, configured))
+    except render.Unreadable as error:
+        return _fail(str(error))
+    except InvalidSpec as error:
+        return _fail("\n".join(f"{file}: {problem}" for problem in error.problems))
+    if config_only:
+        for pipeline in pipelines:
+            _print(json.dumps(pipeline.document, indent=2) + "\n")
+        return 0
+    manifests = [found for pipeline in pipelines for found in render.objects(pipeline)]
+    if output == "json":
+        _print(
+            json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2) + "\n"
+        )
+    else:
+        _print(render.to_yaml(manifests))
+    return 0
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"{message}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""The Kubernetes API as the operator uses it: a Protocol, and the only import of `kubernetes`.
+
+Called by `apply`, `reconcile` and `resync`. Requests go through the generated client's transport
+(authentication, TLS, token refresh) and carry plain dicts; its models are never loaded, they cost
+more memory than the rest of the operator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import aiohttp
+from kubernetes.aio import config as kube_config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from anomaly_operator import kinds, names
+from anomaly_operator.errors import ApiError
+from anomaly_operator.kinds import Kind
+from anomaly_operator.settings import Settings
+
+Manifest = dict[str, Any]
+
+_PAGE = 500
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_JSON = "application/json"
+_ABSENT_SECONDS = 20.0
+"""How long "this API is not installed" is believed; its presence is believed until a 404."""
+
+
+class Cluster(Protocol):
+    """What the operator asks of a cluster. Every call raises ApiError when it is refused."""
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """One object, or None."""
+
+    async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
+        """All objects of a kind, in one namespace or in all, that match a label selector."""
+
+    async def apply(self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER) -> Manifest:
+        """Server-side apply; takes fields over from other managers. Returns the live object."""
+
+    async def create(self, manifest: Manifest) -> Manifest:
+        """Create an object that must not exist yet."""
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete that very object and what it owns, in the background; absent is fine."""
+
+    async def patch_status(
+        self, namespace: str, name: str, uid: str, status: Mapping[str, Any]
+    ) -> Manifest:
+        """Merge into the status of that very pipeline. Returns the live object."""
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the cluster knows an optional kind."""
+
+
+def _ignore(verb: str, resource: str, code: int) -> None:
+    """Count nothing."""
+
+
+class KubeCluster:
+    """A real cluster."""
+
+    def __init__(
+        self,
+        client: Any,
+        timeout_seconds: float,
+        on_request: Callable[[str, str, int], None] = _ignore,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._on_request = on_request
+        self._clock = clock
+        self._served: dict[Kind, bool] = {}
+        self._asked: dict[Kind, float] = {}
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        try:
+            return await self._call("get", kind, kind.path(namespace, name))
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
+        found: list[Manifest] = []
+        page = ""
+        while True:
+            query = [("labelSelector", selector), ("limit", str(_PAGE)), ("continue", page)]
+            answer = await self._call("list", kind, kind.path(namespace), query=query)
+            for item in answer["items"]:
+                item.setdefault("apiVersion", kind.api_version)  # items of a list carry no kind
+                item.setdefault("kind", kind.kind)
+                found.append(item)
+            page = answer["metadata"].get("continue", "")
+            if not page:
+                return found
+
+    async def apply(self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER) -> Manifest:
+        kind = kinds.of(manifest)
+        meta = manifest["metadata"]
+        path = kind.path(meta["namespace"], meta["name"])
+        query = [("fieldManager", manager), ("force", "true")]
+        try:
+            return await self._call(
+                "patch", kind, path, query=query, body=manifest, content_type=_APPLY
+            )
+        except ApiError as error:
+            if error.code == 404:
+                self._served.pop(kind, None)
+            raise
+
+    async def create(self, manifest: Manifest) -> Manifest:
+        kind = kinds.EVENT if manifest["kind"] == "Event" else kinds.of(manifest)
+        path = kind.path(manifest["metadata"]["namespace"])
+        query = [("fieldManager", names.FIELD_MANAGER)]
+        return await self._call("create", kind, path, query=query, body=manifest)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        try:
+            await self._call("delete", kind, kind.path(namespace, name), body=body)
+        except ApiError as error:
+            if error.code not in (404, 409):  # 409: by now it is another object of that name
+                raise
+
+    async def patch_status(
+        self, namespace: str, name: str, uid: str, status: Mapping[str, Any]
+    ) -> Manifest:
+        path = kinds.PIPELINE.path(namespace, name, "status")
+        body = {"metadata": {"uid": uid}, "status": dict(status)}
+        query = [("fieldManager", names.FIELD_MANAGER)]
+        return await self._call(
+            "patch",
+            kinds.PIPELINE,
+            path,
+            query=query,
+            body=body,
+            content_type=_MERGE,
+            sub="/status",
+        )
+
+    async def serves(self, kind: Kind) -> bool:
+        known = self._served.get(kind)
+        if known or (known is False and self._clock() - self._asked[kind] < _ABSENT_SECONDS):
+            return known
+        try:
+            answer = await self._call("get", kind, f"/apis/{kind.api_version}", sub="/discovery")
+            found = any(item["name"] == kind.plural for item in answer.get("resources") or ())
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            found = False
+        self._served[kind] = found
+        self._asked[kind] = self._clock()
+        return found
+
+    async def _call(
+        self,
+        verb: str,
+        kind: Kind,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        body: Manifest | None = None,
+        content_type: str = _JSON,
+        sub: str = "",
+    ) -> Manifest:
+        code = 0
+        try:
+            request = await self._client.param_serialize(
+                _METHODS[verb],
+                path,
+                query_params=[(name, value) for name, value in query or () if value],
+                header_params={"Accept": _JSON, "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            answer = await self._client.call_api(*request, _request_timeout=self._timeout)
+            text = await answer.read()
+            code = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            what = str(error) or type(error).__name__
+            raise ApiError(0, f"no answer from the API server: {what}") from error
+        finally:
+            self._on_request(verb, kind.plural + sub, code)
+        if not 200 <= code <= 299:
+            raise _error(code, answer.headers, text)
+        parsed: Manifest = json.loads(text)
+        return parsed
+
+
+_METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+
+
+def _error(code: int, headers: Mapping[str, str], text: bytes) -> ApiError:
+    try:
+        status = json.loads(text)
+    except ValueError:
+        status = {}
+    if not isinstance(status, dict):
+        status = {}
+    details = status.get("details") or {}
+    retry_after = headers.get("Retry-After", "")
+    return ApiError(
+        code,
+        str(status.get("message") or text[:200].decode(errors="replace") or f"HTTP {code}"),
+        reason=str(status.get("reason") or ""),
+        retry_after=float(retry_after) if retry_after.isdigit() else None,
+        causes=tuple(str(cause.get("reason")) for cause in details.get("causes") or ()),
+    )
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings, on_request: Callable[[str, str, int], None] = _ignore
+) -> AsyncIterator[KubeCluster]:
+    """Connect with the pod's service account, or outside of a cluster with the kubeconfig."""
+    configuration = Configuration()
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        kube_config.load_incluster_config(  # type: ignore[no-untyped-call]
+            client_configuration=configuration
+        )
+    else:
+        await kube_config.load_kube_config(  # type: ignore[no-untyped-call]
+            client_configuration=configuration
+        )
+    configuration.connection_pool_maxsize = settings.workers + 4
+    client = ApiClient(configuration)
+    client.user_agent = names.FIELD_MANAGER
+    try:
+        yield KubeCluster(client, settings.api_timeout_seconds, on_request)
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]

@@ -1,0 +1,119 @@
+"""The data plane's pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anomaly_dataplane.contract import runtime
+from anomaly_operator import kinds, names
+from anomaly_operator.desired import security
+from anomaly_operator.desired.configmap import restart_hash
+from anomaly_operator.desired.metadata import Manifest, manifest
+from anomaly_operator.spec import Pipeline
+
+CONTAINER = "dataplane"
+
+
+def deployment(pipeline: Pipeline, redis_credentials: str) -> Manifest:
+    """The Deployment; without `replicas` while the HPA owns their number."""
+    selector = names.selector(pipeline.name, names.DATAPLANE)
+    spec: dict[str, Any] = {
+        "revisionHistoryLimit": 3,
+        "progressDeadlineSeconds": 300,
+        "selector": {"matchLabels": selector},
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        },
+        "template": _template(pipeline, redis_credentials),
+    }
+    if not pipeline.autoscaling.enabled:
+        spec["replicas"] = pipeline.replicas
+    name = names.dataplane(pipeline.name)
+    return {**manifest(pipeline, kinds.DEPLOYMENT, name, names.DATAPLANE), "spec": spec}
+
+
+def _template(pipeline: Pipeline, redis_credentials: str) -> Manifest:
+    annotations = {names.ANNOTATION_CONFIG_HASH: restart_hash(pipeline)}
+    if redis_credentials:
+        annotations[names.ANNOTATION_REDIS_CREDENTIALS] = redis_credentials
+    labels = names.labels(pipeline.name, names.DATAPLANE)
+    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": _pod(pipeline)}
+
+
+def _pod(pipeline: Pipeline) -> dict[str, Any]:
+    pod: dict[str, Any] = {
+        "serviceAccountName": names.dataplane(pipeline.name),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": security.pod(security.DATAPLANE_UID),
+        # No preStop: the process itself goes on serving for DRAIN_SECONDS after SIGTERM.
+        "terminationGracePeriodSeconds": runtime.TERMINATION_GRACE_SECONDS,
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": names.selector(pipeline.name, names.DATAPLANE)},
+            }
+        ],
+        "containers": [_container(pipeline)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": names.config(pipeline.name)}},
+            {"name": "tmp", "emptyDir": {}},
+        ],
+    }
+    if pipeline.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in pipeline.image_pull_secrets]
+    return pod
+
+
+def _container(pipeline: Pipeline) -> dict[str, Any]:
+    return {
+        "name": CONTAINER,
+        "image": pipeline.image,
+        "imagePullPolicy": pipeline.image_pull_policy,
+        "env": _env(pipeline),
+        "ports": [
+            {"name": runtime.HTTP_PORT_NAME, "containerPort": runtime.HTTP_PORT},
+            {"name": runtime.ADMIN_PORT_NAME, "containerPort": runtime.ADMIN_PORT},
+        ],
+        "resources": dict(pipeline.resources),
+        "securityContext": security.container(),
+        "startupProbe": _probe(runtime.PATH_LIVEZ, period=1, failures=60),
+        "livenessProbe": _probe(runtime.PATH_LIVEZ, period=10, failures=3),
+        "readinessProbe": _probe(runtime.PATH_READYZ, period=3, failures=2),
+        "volumeMounts": [
+            # The whole directory, not a subPath: only so do changes reach a running pod.
+            {"name": "config", "mountPath": runtime.CONFIG_DIR, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # an emptyDir of the pod's own
+        ],
+    }
+
+
+def _env(pipeline: Pipeline) -> list[dict[str, Any]]:
+    env: list[dict[str, Any]] = [
+        {"name": runtime.ENV_CONFIG, "value": runtime.CONFIG_PATH},
+        {"name": runtime.ENV_DRAIN_SECONDS, "value": str(runtime.DRAIN_SECONDS)},
+    ]
+    secret = pipeline.redis.credentials_secret
+    if secret:
+        env.append(_from_secret(runtime.ENV_REDIS_PASSWORD, secret, runtime.SECRET_KEY_PASSWORD))
+    if secret and pipeline.redis.managed is None:
+        username = _from_secret(runtime.ENV_REDIS_USERNAME, secret, runtime.SECRET_KEY_USERNAME)
+        username["valueFrom"]["secretKeyRef"]["optional"] = True
+        env.append(username)
+    return env
+
+
+def _from_secret(variable: str, secret: str, key: str) -> dict[str, Any]:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": runtime.ADMIN_PORT_NAME},
+        "periodSeconds": period,
+        "timeoutSeconds": 2,
+        "failureThreshold": failures,
+    }

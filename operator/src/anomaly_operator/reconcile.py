@@ -1,0 +1,302 @@
+"""The loop: parse -> desired -> apply -> prune -> observe -> conditions -> status, if changed.
+
+Called by the work queue for every reason alike. Level-triggered: it never asks what happened,
+only what is wanted and what is. It keeps no state of its own in the resource.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from anomaly_operator import desired, events, inventory, kinds, names, observe, spec, status
+from anomaly_operator.apply import Applied, Applier, Outcome, OwnedByOther, check_owner
+from anomaly_operator.cluster import Cluster
+from anomaly_operator.desired import redis
+from anomaly_operator.errors import ApiError, InvalidSpec, Retry
+from anomaly_operator.inventory import ChildRef, Inventory, Key
+from anomaly_operator.observe import Failure, Observed, Trouble
+from anomaly_operator.settings import Settings
+from anomaly_operator.spec import Pipeline
+from anomaly_operator.stats import Stats, StatsReader
+from anomaly_operator.status.conditions import Type, find
+from anomaly_operator.status.reasons import Reason
+from anomaly_operator.telemetry import Telemetry
+
+Manifest = dict[str, Any]
+log = logging.getLogger(__name__)
+
+SETTLING_SECONDS = 5.0
+"""Until the next look at a pipeline that is not ready; pods tell no watch of ours why they wait."""
+PATIENCE_SECONDS = 120.0
+"""After so long not ready, the looks become three times rarer."""
+FIGURES_SECONDS = 60.0
+"""Figures in the status change at most so often."""
+STATS_KEPT = 3
+"""Polls that may fail in a row before the last answer counts for nothing."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of one pipeline between two looks; losing it costs only requests."""
+
+    uid: str
+    pipeline: Pipeline | None = None
+    applied: Applied = field(default_factory=dict)
+    credentials: str = ""
+    credentials_checked: float = float("-inf")
+    stats: Stats | None = None
+    stats_asked: float = float("-inf")
+    stats_missed: int = 0
+    rate_from: tuple[float, int] | None = None
+    samples_per_second: float | None = None
+    figures_written: float = float("-inf")
+    not_ready_since: float | None = None
+
+
+class Reconciler:
+    """Brings pipelines to what their resources say, one call at a time for each."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        known: Inventory,
+        stats: StatsReader,
+        settings: Settings,
+        telemetry: Telemetry,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+        new_password: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+    ) -> None:
+        self._cluster = cluster
+        self._inventory = known
+        self._stats = stats
+        self._settings = settings
+        self._telemetry = telemetry
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._jitter = jitter
+        self._new_password = new_password
+        self._applier = Applier(cluster, known)
+        self._memories: dict[Key, Memory] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do one pipeline; return in how many seconds to look again, None when it is gone.
+
+        Raises:
+            Retry: if the API server did not take something just now.
+        """
+        with self._telemetry.duration.time():
+            try:
+                again = await self._reconcile(key)
+            except (Retry, ApiError) as error:
+                reason = error.reason or "ApiUnavailable"
+                self._telemetry.reconciles.labels("retry").inc()
+                self._telemetry.errors.labels(reason).inc()
+                raise
+            except Exception:
+                self._telemetry.reconciles.labels("error").inc()
+                self._telemetry.errors.labels("Bug").inc()
+                raise
+            self._telemetry.reconciles.labels("done").inc()
+            return again
+
+    async def _reconcile(self, key: Key) -> float | None:
+        body = self._inventory.pipeline(key)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            self._memories.pop(key, None)
+            return None
+        memory = self._memory(key, body["metadata"]["uid"])
+        try:
+            pipeline = self._parse(body, memory)
+        except InvalidSpec as error:
+            await self._publish(key, body, self._invalid(body, error))
+            return float(self._settings.resync_seconds)
+
+        service_monitors = await self._cluster.serves(kinds.SERVICE_MONITOR)
+        outcome = Outcome()
+        await self._check_credentials(pipeline, memory, outcome)
+        objects = desired.objects(
+            pipeline, service_monitors=service_monitors, redis_credentials=memory.credentials
+        )
+        applied = await self._applier.apply(key, pipeline, objects, memory.applied)
+        outcome.failures += applied.failures
+        outcome.retries += applied.retries
+        await self._applier.prune(key, pipeline, _refs(pipeline, objects), outcome)
+
+        observed = await self._observe(key, pipeline, memory, outcome, service_monitors)
+        now = self._clock()
+        fresh = now - memory.figures_written >= FIGURES_SECONDS
+        before = body.get("status") or {}
+        after = status.compute(pipeline, observed, before, fresh_figures=fresh)
+        if fresh and any(before.get(name) != after.get(name) for name in status.FIGURES):
+            memory.figures_written = now
+        await self._publish(key, body, after)
+        if outcome.retries:
+            raise outcome.retries[0]
+        return self._next_look(memory, after)
+
+    def _memory(self, key: Key, uid: str) -> Memory:
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = Memory(uid)
+        return memory
+
+    def _parse(self, body: Manifest, memory: Memory) -> Pipeline:
+        generation = body["metadata"].get("generation", 0)
+        if memory.pipeline is None or memory.pipeline.generation != generation:
+            memory.pipeline = spec.parse(body, self._settings)
+        return memory.pipeline
+
+    def _invalid(self, body: Manifest, error: InvalidSpec) -> status.Status:
+        generation = body["metadata"].get("generation", 0)
+        return status.invalid(error, generation, body.get("status") or {}, self._wall_clock())
+
+    # The managed Redis' password
+
+    async def _check_credentials(
+        self, pipeline: Pipeline, memory: Memory, outcome: Outcome
+    ) -> None:
+        """Make the password Secret once; look now and then whether it is still there.
+
+        Secrets are not watched, because that would take the right to list all of them.
+        """
+        if pipeline.redis.managed is None:
+            return
+        now = self._clock()
+        settled = memory.not_ready_since is None
+        rest = self._settings.resync_seconds if settled else SETTLING_SECONDS
+        if memory.credentials and now - memory.credentials_checked < rest:
+            return
+        ref = ChildRef(kinds.SECRET.kind, names.redis(pipeline.name))
+        try:
+            live = await self._cluster.get(kinds.SECRET, pipeline.namespace, ref.name)
+            if live is None:
+                log.info("creating Secret %s", ref.name)
+                live = await self._cluster.create(redis.secret(pipeline, self._new_password()))
+        except ApiError as error:
+            if error.transient:
+                raise
+            text = f"the managed Redis has no password: {error.message}"
+            outcome.failures.append(Failure(ref, Reason.FORBIDDEN, text))
+            return
+        try:
+            check_owner(pipeline, inventory.child(live))
+        except OwnedByOther as foreign:
+            outcome.failures.append(foreign.failure(ref))
+            return
+        if not redis.complete(live):
+            text = "lacks the keys password and redis.conf; delete it to have it made anew"
+            outcome.failures.append(Failure(ref, Reason.CREDENTIALS_INCOMPLETE, text))
+        memory.credentials = redis.credentials(live)
+        memory.credentials_checked = now
+
+    # Observing
+
+    async def _observe(
+        self,
+        key: Key,
+        pipeline: Pipeline,
+        memory: Memory,
+        outcome: Outcome,
+        service_monitors: bool,
+    ) -> Observed:
+        children = self._inventory.children(key)
+        workload = children.get(ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(key.name)))
+        store = children.get(ChildRef(kinds.STATEFUL_SET.kind, names.redis(key.name)))
+        complete = workload is not None and observe.rolled_out(workload)
+        enough = complete and observe.ready_replicas(workload) >= pipeline.min_pods
+        store_fine = pipeline.redis.managed is None or observe.redis_ready(store)
+        if observe.ready_replicas(workload) > 0:
+            await self._ask_stats(key, pipeline, memory)
+        else:
+            memory.stats = None
+        return Observed(
+            children=dict(children),
+            failures=tuple(outcome.failures),
+            pending=str(outcome.retries[0]) if outcome.retries else "",
+            dataplane_trouble=None if enough else await self._trouble(key, names.DATAPLANE),
+            redis_trouble=None if store_fine else await self._trouble(key, names.REDIS),
+            stats=memory.stats,
+            samples_per_second=memory.samples_per_second,
+            service_monitors=service_monitors,
+            now=self._wall_clock(),
+        )
+
+    async def _trouble(self, key: Key, component: str) -> Trouble | None:
+        selector = observe.selector(key.name, component)
+        return observe.trouble(await self._cluster.select(kinds.POD, key.namespace, selector))
+
+    async def _ask_stats(self, key: Key, pipeline: Pipeline, memory: Memory) -> None:
+        ref = ChildRef(kinds.SERVICE.kind, names.dataplane(key.name))
+        front = self._inventory.children(key).get(ref)
+        now = self._clock()
+        settled = memory.not_ready_since is None
+        rest = self._settings.stats_seconds * 0.85 if settled else SETTLING_SECONDS * 0.85
+        if front is None or not front.cluster_ip or now - memory.stats_asked < rest:
+            return
+        memory.stats_asked = now
+        stats = await self._stats.read(front.cluster_ip, pipeline.expose.service_port)
+        if stats is None:
+            memory.stats_missed += 1
+            if memory.stats_missed >= STATS_KEPT:
+                memory.stats = None
+            return
+        memory.stats_missed = 0
+        memory.stats = stats
+        if memory.rate_from is None or stats.samples < memory.rate_from[1]:
+            memory.rate_from = (now, stats.samples)
+        elif now - memory.rate_from[0] >= self._settings.stats_seconds * 0.85:
+            seconds = now - memory.rate_from[0]
+            memory.samples_per_second = (stats.samples - memory.rate_from[1]) / seconds
+            memory.rate_from = (now, stats.samples)
+
+    # Status
+
+    async def _publish(self, key: Key, body: Manifest, after: Mapping[str, Any]) -> None:
+        before = body.get("status") or {}
+        if before == after:
+            return
+        patch = {**{name: None for name in before if name not in after}, **after}
+        uid = body["metadata"]["uid"]
+        try:
+            live = await self._cluster.patch_status(key.namespace, key.name, uid, patch)
+        except ApiError as error:
+            if error.code == 404 or (error.code == 409 and not error.conflict_of_fields):
+                return  # gone, or a namesake by now: the watch will tell
+            raise
+        self._inventory.put_pipeline(live, watched=False)
+        for happening in events.transitions(before, after):
+            log.info("%s: %s", happening.reason, happening.message)
+            try:
+                await self._cluster.create(events.manifest(body, happening, self._wall_clock()))
+            except ApiError as error:
+                log.warning("event not posted: %s", error)
+
+    def _next_look(self, memory: Memory, after: Mapping[str, Any]) -> float:
+        ready = find(after["conditions"], Type.READY)
+        now = self._clock()
+        spread = 0.9 + 0.2 * self._jitter()
+        if ready is not None and ready["status"] == "True":
+            memory.not_ready_since = None
+            return self._settings.stats_seconds * spread
+        if memory.not_ready_since is None:
+            memory.not_ready_since = now
+        patient = now - memory.not_ready_since > PATIENCE_SECONDS
+        return SETTLING_SECONDS * (3 if patient else 1) * spread
+
+
+def _refs(pipeline: Pipeline, objects: list[Manifest]) -> set[ChildRef]:
+    """What not to prune. An API that is away for a moment is no reason to delete its objects."""
+    refs = {ChildRef(each["kind"], each["metadata"]["name"]) for each in objects}
+    if pipeline.monitoring.service_monitor:
+        refs.add(ChildRef(kinds.SERVICE_MONITOR.kind, names.dataplane(pipeline.name)))
+    return refs

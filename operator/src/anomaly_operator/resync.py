@@ -1,0 +1,117 @@
+"""The net under the watches: list everything now and then, and notice when the watch is deaf.
+
+Runs beside kopf, started by `__main__`. Before kopf starts it fills the inventory, so that the
+first reconciles need not ask for each child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from anomaly_operator import kinds, names
+from anomaly_operator.cluster import Cluster
+from anomaly_operator.errors import ApiError
+from anomaly_operator.inventory import Inventory, Key, key_of, version_of
+from anomaly_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROBE_SECONDS = 30.0
+"""Between two looks at whether the watch has brought what a list shows."""
+
+
+class Resync:
+    """Lists, compares, and asks for a reconcile of what differs."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        known: Inventory,
+        settings: Settings,
+        enqueue: Callable[[Key], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._cluster = cluster
+        self._inventory = known
+        self._settings = settings
+        self._enqueue = enqueue
+        self._clock = clock
+        self._jitter = jitter
+        self._current = clock()
+        self._unseen: dict[Key, tuple[int, float]] = {}
+        self._next_full = float("-inf")
+
+    def watch_age(self) -> float:
+        """Seconds since the watch was last known to miss nothing."""
+        return self._clock() - self._current
+
+    def deaf(self) -> str:
+        """Why the watch must be taken for deaf, or an empty string."""
+        now = self._clock()
+        for key, (_, since) in self._unseen.items():
+            if now - since > self._settings.deaf_seconds:
+                return f"a change of {key} was not seen for {now - since:.0f} s"
+        limit = 2 * self._settings.deaf_seconds + PROBE_SECONDS
+        if self.watch_age() > limit:
+            return f"the watch was not known to be sound for {self.watch_age():.0f} s"
+        return ""
+
+    async def run(self) -> None:
+        """Probe and resync until cancelled."""
+        while True:
+            await asyncio.sleep(PROBE_SECONDS * (0.9 + 0.2 * self._jitter()))
+            try:
+                if self._clock() >= self._next_full:
+                    await self.full()
+                await self.probe()
+            except ApiError as error:
+                log.warning("resync: %s", error)
+
+    async def full(self) -> None:
+        """List every kind of child and take the lists as the truth."""
+        changed: set[Key] = set()
+        for kind in kinds.CHILDREN:
+            if kind in kinds.OPTIONAL and not await self._cluster.serves(kind):
+                changed |= self._inventory.replace_children(kind, [])
+                continue
+            found = []
+            for namespace in self._namespaces():
+                found += await self._cluster.select(kind, namespace, names.MANAGED_SELECTOR)
+            changed |= self._inventory.replace_children(kind, found)
+        for key in changed:
+            self._enqueue(key)
+        seconds = self._settings.resync_seconds * (0.9 + 0.2 * self._jitter())
+        self._next_full = self._clock() + seconds
+
+    async def probe(self) -> None:
+        """List the pipelines; what the watch has not brought is reconciled all the same."""
+        listed: dict[Key, int] = {}
+        for namespace in self._namespaces():
+            for body in await self._cluster.select(kinds.PIPELINE, namespace, ""):
+                key = key_of(body)
+                listed[key] = version_of(body)
+                if self._inventory.put_pipeline(body, watched=False):
+                    self._enqueue(key)
+        now = self._clock()
+        behind = {
+            key: version
+            for key, version in listed.items()
+            if self._inventory.watched_version(key) < version
+        }
+        for key, body in self._inventory.pipelines():
+            if key not in listed:  # deleted, and the watch has not told
+                behind[key] = -1
+                self._inventory.drop_pipeline(key, body["metadata"]["uid"])
+                self._enqueue(key)
+        self._unseen = {key: self._unseen.get(key, (v, now)) for key, v in behind.items()}
+        if not self._unseen:
+            self._current = now
+
+    def _namespaces(self) -> tuple[str | None, ...]:
+        return self._settings.watch_namespaces or (None,)

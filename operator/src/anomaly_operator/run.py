@@ -1,0 +1,99 @@
+"""`anomaly-operator run`: puts the parts together and keeps them going until a signal comes.
+
+Composition only; called by `__main__`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+import aiohttp
+import kopf
+
+from anomaly_operator import cluster, handlers, health, logs
+from anomaly_operator.errors import ApiError
+from anomaly_operator.inventory import Inventory, Key
+from anomaly_operator.reconcile import Reconciler
+from anomaly_operator.resync import Resync
+from anomaly_operator.settings import Settings
+from anomaly_operator.stats import HttpStats
+from anomaly_operator.telemetry import Telemetry
+from anomaly_operator.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator.
+
+    Raises:
+        Exception: whatever ends one of its parts; the process must be started anew then.
+    """
+    known = Inventory()
+    telemetry = Telemetry()
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(cluster.connect(settings, telemetry.count_request))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        reconciler = Reconciler(api, known, HttpStats(session), settings, telemetry)
+
+        async def work(key: Key) -> float | None:
+            logs.pipeline_var.set(str(key))
+            return await reconciler.reconcile(key)
+
+        queue: WorkQueue[Key] = WorkQueue(work)
+        resync = Resync(api, known, settings, queue.add)
+        ready = asyncio.Event()
+        telemetry.watch(known, queue.depth, resync.watch_age)
+        await stack.enter_async_context(
+            health.serve(
+                settings.bind, settings.http_port, telemetry.registry, resync.deaf, ready.is_set
+            )
+        )
+        await _first_lists(resync)
+        await _together(settings, known, queue, resync, ready)
+
+
+async def _first_lists(resync: Resync) -> None:
+    """Learn of the children that exist; an API server that is away is waited for."""
+    while True:
+        try:
+            return await resync.full()
+        except ApiError as error:
+            log.warning("waiting for the API server: %s", error)
+            await asyncio.sleep(2)
+
+
+async def _together(
+    settings: Settings,
+    known: Inventory,
+    queue: WorkQueue[Key],
+    resync: Resync,
+    ready: asyncio.Event,
+) -> None:
+    parts = {
+        asyncio.create_task(queue.run(settings.workers), name="work queue"),
+        asyncio.create_task(resync.run(), name="resync"),
+        asyncio.create_task(
+            kopf.operator(
+                registry=handlers.registry(known, queue),
+                settings=handlers.kopf_settings(settings),
+                standalone=True,
+                clusterwide=not settings.watch_namespaces,
+                namespaces=settings.watch_namespaces,
+                ready_flag=ready,
+            ),
+            name="kopf",
+        ),
+    }
+    log.info("serving %s", ", ".join(settings.watch_namespaces) or "all namespaces")
+    try:
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in done:
+            log.info("%s has ended", part.get_name())
+            part.result()
+    finally:
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)

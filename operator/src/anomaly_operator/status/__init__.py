@@ -1,0 +1,109 @@
+"""Observed -> the status of a pipeline: conditions, endpoint, figures.
+
+Pure; called by `reconcile`. What changes all the time is rounded here, so that a pipeline in a
+steady state is not written to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from anomaly_operator import kinds, names
+from anomaly_operator.errors import InvalidSpec
+from anomaly_operator.observe import Observed, ready_replicas, selector
+from anomaly_operator.spec import Pipeline
+from anomaly_operator.status import checks, conditions
+from anomaly_operator.status.conditions import Type
+from anomaly_operator.status.reasons import Reason
+
+Status = dict[str, Any]
+
+FIGURES = ("samplesPerSecond", "series", "anomaliesLastHour", "lastSampleTime")
+"""What changes at most once a minute."""
+
+
+def compute(
+    pipeline: Pipeline, observed: Observed, before: Mapping[str, Any], *, fresh_figures: bool
+) -> Status:
+    """The new status.
+
+    Args:
+        pipeline: what is wanted.
+        observed: what is.
+        before: the status as it was.
+        fresh_figures: whether the figures may change now.
+    """
+    verdicts = checks.verdicts(pipeline, observed)
+    verdicts[Type.READY] = conditions.ready(verdicts)
+    workload = observed.child(kinds.DEPLOYMENT, names.dataplane(pipeline.name))
+    status: Status = {
+        "observedGeneration": pipeline.generation,
+        "conditions": conditions.merge(
+            before.get("conditions") or (), verdicts, pipeline.generation, timestamp(observed.now)
+        ),
+        "endpoint": endpoint(pipeline, observed),
+        "replicas": int(workload.status.get("replicas", 0)) if workload is not None else 0,
+        "readyReplicas": ready_replicas(workload),
+        "selector": selector(pipeline.name, names.DATAPLANE),
+        "image": pipeline.image,
+    }
+    figures = _figures(observed) if fresh_figures else {}
+    for name in FIGURES:
+        if name in figures:
+            status[name] = figures[name]
+        elif name in before:
+            status[name] = before[name]
+    return status
+
+
+def invalid(
+    error: InvalidSpec, generation: int, before: Mapping[str, Any], now: datetime
+) -> Status:
+    """The new status of a pipeline that cannot be read; its children stay as they are."""
+    verdict = conditions.no(Reason.INVALID_SPEC, str(error))
+    verdicts = {Type.SPEC_VALID: verdict, Type.READY: verdict}
+    merged = conditions.merge(before.get("conditions") or (), verdicts, generation, timestamp(now))
+    return {**before, "observedGeneration": generation, "conditions": merged}
+
+
+def endpoint(pipeline: Pipeline, observed: Observed) -> str:
+    """Where to send samples: the route if it has a host, else the Service inside the cluster."""
+    expose = pipeline.expose
+    host = expose.host or checks.address(observed, pipeline)
+    if expose.ingress and host:
+        scheme = "https" if expose.tls_secret else "http"
+        return f"{scheme}://{host}{expose.path.rstrip('/')}/"
+    port = "" if expose.service_port == 80 else f":{expose.service_port}"
+    return f"http://{names.dataplane(pipeline.name)}.{pipeline.namespace}.svc{port}/"
+
+
+def rounded(per_second: float) -> str:
+    """A rate in two significant digits: 0.53, 12, 1.2k, 46k."""
+    if per_second < 0.01:
+        return "0"
+    value = float(f"{per_second:.2g}")
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return (
+                f"{value / size:.2g}{unit}" if value < 100 * size else f"{value / size:.0f}{unit}"
+            )
+    return f"{value:g}"
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as the API writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _figures(observed: Observed) -> Status:
+    stats = observed.stats
+    if stats is None:
+        return {}
+    figures: Status = {"series": stats.series, "anomaliesLastHour": stats.anomalies_last_hour}
+    if observed.samples_per_second is not None:
+        figures["samplesPerSecond"] = rounded(observed.samples_per_second)
+    if stats.last_sample is not None:
+        figures["lastSampleTime"] = timestamp(stats.last_sample.replace(second=0, microsecond=0))
+    return figures

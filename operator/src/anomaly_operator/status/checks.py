@@ -1,0 +1,167 @@
+"""Pure checks: Observed -> one Verdict per condition. The order of lines is the order of causes.
+
+Called by `status.compute`. Messages are for people and stand still while nothing changes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from anomaly_operator import kinds, names
+from anomaly_operator.observe import Observed, ready_replicas, redis_ready, rolled_out
+from anomaly_operator.spec import Pipeline
+from anomaly_operator.status.conditions import Type, Verdict, no, unknown, yes
+from anomaly_operator.status.reasons import Reason
+
+SILENT_AFTER = timedelta(minutes=5)
+
+
+def verdicts(pipeline: Pipeline, observed: Observed) -> dict[Type, Verdict]:
+    """Every condition but Ready, for a pipeline whose spec could be read."""
+    return {
+        Type.SPEC_VALID: yes(Reason.VALID, "Every field can be used."),
+        Type.APPLIED: applied(observed),
+        Type.WORKLOAD_AVAILABLE: workload_available(pipeline, observed),
+        Type.REDIS_REACHABLE: redis_reachable(pipeline, observed),
+        Type.ROUTE_ACCEPTED: route_accepted(pipeline, observed),
+        Type.AUTOSCALING_ACTIVE: autoscaling_active(pipeline, observed),
+        Type.MONITORING_CONFIGURED: monitoring_configured(pipeline, observed),
+        Type.DATA_FLOWING: data_flowing(observed),
+    }
+
+
+def applied(observed: Observed) -> Verdict:
+    """Whether the API server took every child."""
+    if observed.failures:
+        worst = observed.failures[0]
+        others = len(observed.failures) - 1
+        more = f" (and {others} more)" if others else ""
+        text = f"{worst.ref.kind} {worst.ref.name}: {worst.message}{more}"
+        return no(worst.reason, text)
+    if observed.pending:
+        return unknown(Reason.APPLY_PENDING, observed.pending)
+    return yes(Reason.APPLIED, "All objects are as wanted.")
+
+
+def workload_available(pipeline: Pipeline, observed: Observed) -> Verdict:
+    """Whether enough pods of the newest template are ready."""
+    workload = observed.child(kinds.DEPLOYMENT, names.dataplane(pipeline.name))
+    if workload is None:
+        return no(Reason.WORKLOAD_MISSING, "The Deployment does not exist yet.")
+    ready = ready_replicas(workload)
+    complete = rolled_out(workload)
+    wanted = pipeline.min_pods
+    if complete and ready >= wanted:
+        return yes(Reason.AVAILABLE, "Pods are ready.")
+    serving = "; pods of the version before still serve" if ready and not complete else ""
+    if observed.dataplane_trouble is not None:
+        trouble = observed.dataplane_trouble
+        return no(trouble.reason, f"{trouble.message}{serving}")
+    failed, _, why = workload.status.get("conditions", {}).get("ReplicaFailure", ("", "", ""))
+    if failed == "True":
+        return no(Reason.PODS_NOT_CREATED, f"Pods cannot be created: {why}{serving}")
+    if not complete:
+        return no(Reason.ROLLING_OUT, f"Pods of the newest version are starting{serving}.")
+    return no(Reason.PODS_NOT_READY, f"{ready} of at least {wanted} pods are ready.")
+
+
+def redis_reachable(pipeline: Pipeline, observed: Observed) -> Verdict:
+    """Whether the pods can commit."""
+    stats = observed.stats
+    if pipeline.redis.managed is not None:
+        stateful_set = observed.child(kinds.STATEFUL_SET, names.redis(pipeline.name))
+        if not redis_ready(stateful_set):
+            if observed.redis_trouble is not None:
+                trouble = observed.redis_trouble
+                return no(trouble.reason, f"Managed Redis: {trouble.message}")
+            return no(Reason.MANAGED_REDIS_NOT_READY, "The managed Redis is not ready yet.")
+        if stats is None:
+            return yes(Reason.MANAGED_REDIS_READY, "The managed Redis is ready.")
+    if stats is None:
+        return unknown(
+            Reason.NOT_REPORTED, "No pod has told yet whether it reaches Redis (/api/v1/stats)."
+        )
+    if stats.redis_up:
+        return yes(Reason.CONNECTED, "The pods reach Redis.")
+    why = stats.redis_error or "no reason given"
+    if any(word in why.upper() for word in ("WRONGPASS", "NOAUTH", "NOPERM", "AUTHENTICATION")):
+        return no(Reason.AUTHENTICATION_FAILED, f"Redis refuses the pods' credentials: {why}")
+    return no(Reason.UNREACHABLE, f"The pods do not reach Redis: {why}")
+
+
+def route_accepted(pipeline: Pipeline, observed: Observed) -> Verdict:
+    """Whether a controller has taken up the route."""
+    if not pipeline.expose.ingress:
+        return yes(Reason.NOT_EXPOSED, "expose.type is None: reachable inside the cluster only.")
+    route = observed.child(kinds.INGRESS, names.dataplane(pipeline.name))
+    if route is None:
+        return no(Reason.ROUTE_MISSING, "The Ingress does not exist yet.")
+    if not address(observed, pipeline):
+        wanted = pipeline.expose.class_name
+        which = f'class "{wanted}"' if wanted else "the default class"
+        return unknown(
+            Reason.ADDRESS_PENDING,
+            f"No ingress controller has published an address for the Ingress yet; is one "
+            f"installed for {which}?",
+        )
+    return yes(Reason.ADMITTED, "An ingress controller serves the route.")
+
+
+def address(observed: Observed, pipeline: Pipeline) -> str:
+    """The host name or IP that the ingress controller has published."""
+    route = observed.child(kinds.INGRESS, names.dataplane(pipeline.name))
+    if route is None:
+        return ""
+    for entry in (route.status.get("loadBalancer") or {}).get("ingress") or ():
+        found = entry.get("hostname") or entry.get("ip")
+        if found:
+            return str(found)
+    return ""
+
+
+def autoscaling_active(pipeline: Pipeline, observed: Observed) -> Verdict:
+    """Whether the HPA can do its work. Informs only."""
+    if not pipeline.autoscaling.enabled:
+        return no(Reason.AUTOSCALING_DISABLED, "autoscaling.enabled is false.")
+    hpa = observed.child(kinds.AUTOSCALER, names.dataplane(pipeline.name))
+    status, why, text = ("", "", "")
+    if hpa is not None:
+        status, why, text = hpa.status.get("conditions", {}).get("ScalingActive", ("", "", ""))
+    if not status:
+        return unknown(Reason.AUTOSCALER_PENDING, "The HorizontalPodAutoscaler has not run yet.")
+    ignored = ""
+    if pipeline.replicas != 1:
+        ignored = f" spec.replicas ({pipeline.replicas}) is ignored meanwhile."
+    if status == "True":
+        return yes(Reason.SCALING_ACTIVE, f"The number of pods follows their use of CPU.{ignored}")
+    if why.startswith("FailedGet"):
+        return no(Reason.METRICS_UNAVAILABLE, f"{why}: {text}")
+    return no(Reason.SCALING_INACTIVE, f"{why}: {text}")
+
+
+def monitoring_configured(pipeline: Pipeline, observed: Observed) -> Verdict:
+    """Whether Prometheus can find the pods. Informs only."""
+    if not pipeline.monitoring.service_monitor:
+        return no(Reason.MONITORING_DISABLED, "monitoring.serviceMonitor is false.")
+    if not observed.service_monitors:
+        return no(
+            Reason.CRD_NOT_INSTALLED,
+            "The cluster has no ServiceMonitor (monitoring.coreos.com/v1); this heals when the "
+            "Prometheus operator is installed.",
+        )
+    if observed.child(kinds.SERVICE_MONITOR, names.dataplane(pipeline.name)) is None:
+        return no(Reason.SERVICE_MONITOR_MISSING, "The ServiceMonitor could not be applied yet.")
+    return yes(Reason.SERVICE_MONITOR_APPLIED, "The ServiceMonitor is in place.")
+
+
+def data_flowing(observed: Observed) -> Verdict:
+    """Whether samples come in. Informs only."""
+    if observed.stats is None:
+        return unknown(Reason.NOT_REPORTED, "No pod has told its figures yet (/api/v1/stats).")
+    last = observed.stats.last_sample
+    if last is None:
+        return no(Reason.NO_SAMPLES_YET, "No sample has come yet; send some to status.endpoint.")
+    if observed.now - last > SILENT_AFTER:
+        minutes = int(SILENT_AFTER.total_seconds() // 60)
+        return no(Reason.SILENT, f"No sample for more than {minutes} minutes.")
+    return yes(Reason.SAMPLES_ARRIVING, "Samples arrive.")

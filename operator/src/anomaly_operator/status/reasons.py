@@ -1,0 +1,90 @@
+"""Every reason a condition may carry.
+
+Users search for these words: docs/conditions.md explains each; a test keeps the page complete.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One word for why a condition is as it is."""
+
+    # Ready
+    READY = "Ready"
+
+    # SpecValid
+    VALID = "Valid"
+    INVALID_SPEC = "InvalidSpec"
+
+    # Applied
+    APPLIED = "Applied"
+    APPLY_PENDING = "ApplyPending"
+    OWNERSHIP_CONFLICT = "OwnershipConflict"
+    IMMUTABLE_FIELD = "ImmutableField"
+    REJECTED = "Rejected"
+    FORBIDDEN = "Forbidden"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    NAMESPACE_TERMINATING = "NamespaceTerminating"
+    CREDENTIALS_INCOMPLETE = "CredentialsIncomplete"
+
+    # WorkloadAvailable, and RedisReachable for the managed Redis' pod
+    AVAILABLE = "Available"
+    WORKLOAD_MISSING = "WorkloadMissing"
+    ROLLING_OUT = "RollingOut"
+    PODS_NOT_READY = "PodsNotReady"
+    PODS_NOT_CREATED = "PodsNotCreated"
+    IMAGE_PULL_BACK_OFF = "ImagePullBackOff"
+    INVALID_IMAGE_NAME = "InvalidImageName"
+    CRASH_LOOP_BACK_OFF = "CrashLoopBackOff"
+    OUT_OF_MEMORY = "OutOfMemory"
+    CONTAINER_CONFIG_ERROR = "ContainerConfigError"
+    UNSCHEDULABLE = "Unschedulable"
+
+    # RedisReachable
+    CONNECTED = "Connected"
+    MANAGED_REDIS_READY = "ManagedRedisReady"
+    MANAGED_REDIS_NOT_READY = "ManagedRedisNotReady"
+    UNREACHABLE = "Unreachable"
+    AUTHENTICATION_FAILED = "AuthenticationFailed"
+    NOT_REPORTED = "NotReported"
+
+    # RouteAccepted
+    ADMITTED = "Admitted"
+    NOT_EXPOSED = "NotExposed"
+    ADDRESS_PENDING = "AddressPending"
+    ROUTE_MISSING = "RouteMissing"
+
+    # AutoscalingActive
+    SCALING_ACTIVE = "ScalingActive"
+    AUTOSCALING_DISABLED = "AutoscalingDisabled"
+    METRICS_UNAVAILABLE = "MetricsUnavailable"
+    SCALING_INACTIVE = "ScalingInactive"
+    AUTOSCALER_PENDING = "AutoscalerPending"
+
+    # MonitoringConfigured
+    SERVICE_MONITOR_APPLIED = "ServiceMonitorApplied"
+    CRD_NOT_INSTALLED = "CRDNotInstalled"
+    MONITORING_DISABLED = "MonitoringDisabled"
+    SERVICE_MONITOR_MISSING = "ServiceMonitorMissing"
+
+    # DataFlowing
+    SAMPLES_ARRIVING = "SamplesArriving"
+    NO_SAMPLES_YET = "NoSamplesYet"
+    SILENT = "Silent"
+
+
+PASSING = frozenset(
+    {
+        Reason.APPLY_PENDING,
+        Reason.ROLLING_OUT,
+        Reason.PODS_NOT_READY,
+        Reason.WORKLOAD_MISSING,
+        Reason.MANAGED_REDIS_NOT_READY,
+        Reason.NOT_REPORTED,
+        Reason.ADDRESS_PENDING,
+        Reason.ROUTE_MISSING,
+    }
+)
+"""Reasons that a healthy start passes through; none is worth an event by itself."""

@@ -1,0 +1,89 @@
+"""The operator's own metrics, each once. Used by `reconcile`, `workqueue`, `cluster`, `resync`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from anomaly_operator.inventory import Inventory
+
+PREFIX = "anomaly_operator_"
+
+
+class Telemetry:
+    """Counters and gauges of one process."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.reconciles = Counter(
+            f"{PREFIX}reconciles_total",
+            "Reconciles, by result: done, retry or error.",
+            ("result",),
+            registry=self.registry,
+        )
+        self.errors = Counter(
+            f"{PREFIX}reconcile_errors_total",
+            "Reconciles that did not come to an end, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self.duration = Histogram(
+            f"{PREFIX}reconcile_duration_seconds",
+            "Time of one reconcile.",
+            buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
+            registry=self.registry,
+        )
+        self.requests = Counter(
+            f"{PREFIX}api_requests_total",
+            "Requests to the API server but for watches; code 0 is no answer.",
+            ("verb", "resource", "code"),
+            registry=self.registry,
+        )
+
+    def count_request(self, verb: str, resource: str, code: int) -> None:
+        """Count one request to the API server."""
+        self.requests.labels(verb, resource, str(code)).inc()
+
+    def watch(
+        self, known: Inventory, depth: Callable[[], float], watch_age: Callable[[], float]
+    ) -> None:
+        """Add the metrics that are read from elsewhere at every scrape."""
+        gauges = (
+            ("queue_depth", "Pipelines that wait to be reconciled now.", depth),
+            ("watch_age_seconds", "Since the watch was last known to miss nothing.", watch_age),
+        )
+        for name, text, read in gauges:
+            Gauge(PREFIX + name, text, registry=self.registry).set_function(read)
+        self.registry.register(_Conditions(known))
+
+
+class _Conditions(Collector):
+    """Every condition of every pipeline: 1 for the status it has, 0 for the others."""
+
+    def __init__(self, known: Inventory) -> None:
+        self._inventory = known
+
+    def describe(self) -> Iterable[Metric]:
+        return [self._family()]
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family()
+        for key, body in self._inventory.pipelines():
+            for condition in (body.get("status") or {}).get("conditions") or ():
+                for status in ("True", "False", "Unknown"):
+                    family.add_metric(
+                        [key.namespace, key.name, condition["type"], status],
+                        float(condition["status"] == status),
+                    )
+        yield family
+
+    def _family(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            f"{PREFIX}pipeline_condition",
+            "Conditions of the pipelines; 1 marks the status that holds.",
+            labels=["namespace", "name", "type", "status"],
+        )

@@ -1,0 +1,132 @@
+"""One keyed queue for every reason to reconcile: events, errors and the passing of time.
+
+Fed by `handlers`, `resync` and itself; calls one function for a key. A key is in work at most
+once, waits while it is, comes back with back-off after an error, and a burst of events is one call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from anomaly_operator.errors import ApiError, Retry
+
+K = TypeVar("K")
+log = logging.getLogger(__name__)
+
+BACKOFF_FIRST_SECONDS = 1.0
+BACKOFF_LAST_SECONDS = 300.0
+SPACING_SECONDS = 0.2
+"""Between two runs of one key: long enough that the events of one change are one run."""
+
+
+class WorkQueue(Generic[K]):
+    """Keys that are due, now or later."""
+
+    def __init__(
+        self,
+        work: Callable[[K], Awaitable[float | None]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Args:
+        work: does one key; returns in how many seconds to come back unasked, None for never.
+        """
+        self._work = work
+        self._clock = clock
+        self._jitter = jitter
+        self._due: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._count = 0
+        self._running: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._not_before: dict[K, float] = {}
+        self._wake = asyncio.Event()
+
+    def add(self, key: K, delay: float = 0.0) -> None:
+        """Ask for a run of `key` in `delay` seconds, or earlier if that was asked for before."""
+        at = max(self._clock() + delay, self._not_before.get(key, 0.0))
+        if self._due.get(key, float("inf")) <= at:
+            return
+        self._due[key] = at
+        if key not in self._running:
+            self._push(at, key)
+
+    def forget(self, key: K) -> None:
+        """Drop a key that is gone for good."""
+        for table in (self._due, self._failures, self._not_before):
+            table.pop(key, None)
+
+    def depth(self) -> int:
+        """Keys that could run now if there were a free worker."""
+        now = self._clock()
+        return sum(1 for key, at in self._due.items() if at <= now and key not in self._running)
+
+    async def run(self, workers: int) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(workers):
+                group.create_task(self._worker(), name=f"reconcile worker {number}")
+
+    async def _worker(self) -> None:
+        while True:
+            key = await self._next()
+            self._running.add(key)
+            try:
+                await self._run_one(key)
+            finally:
+                self._running.discard(key)
+                if key in self._due:
+                    self._push(self._due[key], key)
+
+    async def _run_one(self, key: K) -> None:
+        started = self._clock()
+        self._not_before[key] = started + SPACING_SECONDS
+        try:
+            again = await self._work(key)
+        except (Retry, ApiError) as error:
+            self._back_off(key, error.retry_after)
+            log.warning("will try again: %s", error)
+        except Exception:
+            self._back_off(key, None)
+            log.exception("reconcile failed")
+        else:
+            self._failures.pop(key, None)
+            if again is None:
+                self.forget(key)
+            else:
+                self.add(key, again)
+
+    def _back_off(self, key: K, retry_after: float | None) -> None:
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = min(BACKOFF_FIRST_SECONDS * 2 ** min(count - 1, 16), BACKOFF_LAST_SECONDS)
+        delay = max(delay * (0.75 + 0.5 * self._jitter()), retry_after or 0.0)
+        # Events that arrive meanwhile may not hammer at what is broken: they wait a little too.
+        self._not_before[key] = self._clock() + max(min(delay, 5.0), retry_after or 0.0)
+        self.add(key, delay)
+
+    async def _next(self) -> K:
+        while True:
+            now = self._clock()
+            while self._heap and self._heap[0][0] <= now:
+                at, _, key = heapq.heappop(self._heap)
+                if self._due.get(key) == at and key not in self._running:
+                    del self._due[key]
+                    return key
+            self._wake.clear()
+            timeout = self._heap[0][0] - now if self._heap else None
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout)
+            except TimeoutError:
+                continue
+
+    def _push(self, at: float, key: K) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (at, self._count, key))
+        self._wake.set()
