@@ -1,0 +1,103 @@
+"""Reads a request's body within its bounds: bytes on the wire, bytes unpacked, bytes of all, time.
+
+`routes.py` calls it. aiohttp must be told `auto_decompress=False` (app.py does): it would unpack
+before anything here could count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import StreamReader, hdrs, web
+from aiohttp.web_exceptions import HTTPException
+
+from anomaly_dataplane.errors import BadPayload, BufferFull, Refused
+from anomaly_dataplane.ingest.unpack import ENCODINGS, unpack
+
+
+class SlowBody(Refused):
+    """The body did not arrive in time. Nothing is wrong with it, so the sender may try again."""
+
+    reason = "slow_body"
+
+
+class BodyReader:
+    """Reads bodies of at most `max_bytes`, before and after decompression.
+
+    Args:
+        max_total_bytes: of all bodies that are still arriving; without it a few slow senders of
+            large bodies would fill the pod's memory before the buffer could refuse anything.
+        timeout_seconds: for one body.
+    """
+
+    def __init__(self, max_bytes: int, max_total_bytes: int, timeout_seconds: float) -> None:
+        self._max_bytes = max_bytes
+        self._max_total_bytes = max(max_total_bytes, max_bytes)
+        self._timeout_seconds = timeout_seconds
+        self._arriving_bytes = 0
+
+    @property
+    def arriving_bytes(self) -> int:
+        """Held at this moment for bodies that are not complete."""
+        return self._arriving_bytes
+
+    async def read(self, request: web.Request) -> bytes:
+        """The body, unpacked.
+
+        Raises:
+            BadPayload: it is empty, too large, or not what its Content-Encoding says.
+            Refused: it came too slowly, or too many others are arriving.
+        """
+        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+        if encoding not in ENCODINGS:
+            raise BadPayload(
+                f"Content-Encoding {encoding!r} is not understood; send gzip, deflate or none",
+                status=415,
+            )
+        content = request.content
+        # Nearly every request: it came whole in one packet, so there is nothing to wait for.
+        body = content.read_nowait() if content.is_eof() else await self._receive(request)
+        if len(body) > self._max_bytes:
+            raise too_large(self._max_bytes)
+        if not body:
+            raise BadPayload("the body is empty; send at least one sample")
+        return unpack(body, encoding, self._max_bytes) if encoding else body
+
+    async def _receive(self, request: web.Request) -> bytes:
+        announced = request.content_length
+        if announced is not None and announced > self._max_bytes:
+            raise too_large(self._max_bytes)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._collect(request.content)
+        except TimeoutError:
+            raise SlowBody(
+                f"the body did not arrive within {self._timeout_seconds:g} s; send less at once"
+            ) from None
+        except (ConnectionError, HTTPException):
+            raise
+        except Exception as error:  # aiohttp's several kinds of broken framing
+            raise BadPayload(f"the body could not be read: {error}") from None
+
+    async def _collect(self, content: StreamReader) -> bytes:
+        chunks = bytearray()
+        try:
+            async for chunk in content.iter_any():
+                chunks += chunk
+                self._arriving_bytes += len(chunk)
+                if len(chunks) > self._max_bytes:
+                    raise too_large(self._max_bytes)
+                if self._arriving_bytes > self._max_total_bytes:
+                    raise BufferFull("too many bodies are arriving at once")
+            return bytes(chunks)
+        finally:
+            self._arriving_bytes -= len(chunks)
+
+
+def too_large(max_bytes: int) -> BadPayload:
+    """The error for a body beyond its bound."""
+    return BadPayload(
+        f"the body is larger than {max_bytes} bytes (spec.ingest.maxBodyBytes, counted after "
+        "decompression); send fewer samples at once",
+        status=413,
+    )

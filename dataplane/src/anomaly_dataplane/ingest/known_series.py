@@ -1,0 +1,97 @@
+"""From a sample's metric and labels to its Series: checked once, then a dictionary look-up.
+
+The parsers use it. Keyed by the label text as it came, because most senders write the same labels
+in the same way every time, and reading them costs more than all the rest of a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from anomaly_dataplane.ingest.parsed import BadSample, Cause
+from anomaly_dataplane.series import Series, SeriesTable
+
+MAX_METRIC_LENGTH = 256
+"""Characters. Prometheus knows no limit; the longest in its own docs have 60."""
+MAX_LABELS = 32
+"""Prometheus warns its users at 30."""
+MAX_LABEL_NAME_LENGTH = 128
+MAX_LABEL_VALUE_LENGTH = 1024
+"""Characters. A series' name stands in memory, in Redis and in every alert about it."""
+
+DEVICE_LABEL = "device"
+"""The label that the field `device_id` is short for."""
+
+_MAX_KNOWN = 65_536
+"""Spellings remembered. All are dropped beyond it: the table behind still knows the series."""
+_MAX_KEY_BYTES = 4096
+"""Longer label texts are looked up anew each time, so that padding cannot fill the memory."""
+
+Spelling = tuple[str, bytes, str | None]
+"""Metric, text of the labels' JSON object, device_id."""
+
+_labels = msgspec.json.Decoder(dict[str, str] | None)
+
+
+class KnownSeries:
+    """Remembers which series a spelling stands for.
+
+    Attributes:
+        by_spelling: for the fast path to look up in; `learn` fills it.
+    """
+
+    def __init__(self, table: SeriesTable) -> None:
+        self._table = table
+        self.by_spelling: dict[Spelling, Series] = {}
+
+    def learn(self, spelling: Spelling) -> Series:
+        """The series of a spelling that is not in `by_spelling`.
+
+        Raises:
+            BadSample: beyond a limit.
+            msgspec.MsgspecError, UnicodeDecodeError: the labels are no object of strings.
+        """
+        metric, text, device_id = spelling
+        series = self.resolve(metric, _labels.decode(text) or {}, device_id)
+        if len(text) <= _MAX_KEY_BYTES:
+            if len(self.by_spelling) >= _MAX_KNOWN:
+                self.by_spelling.clear()
+            self.by_spelling[spelling] = series
+        return series
+
+    def resolve(self, metric: str, labels: Mapping[str, str], device_id: str | None) -> Series:
+        """The series of this name and these labels.
+
+        Raises:
+            BadSample: beyond a limit, or `device_id` contradicts the label `device`.
+        """
+        if device_id is not None:
+            if labels.get(DEVICE_LABEL, device_id) != device_id:
+                raise BadSample(
+                    Cause.SERIES,
+                    f"device_id {device_id[:40]!r} contradicts the label "
+                    f"{DEVICE_LABEL}={labels[DEVICE_LABEL][:40]!r}; send one of the two",
+                )
+            labels = {**labels, DEVICE_LABEL: device_id}
+        _check_text("metric", metric, MAX_METRIC_LENGTH)
+        if len(labels) > MAX_LABELS:
+            raise BadSample(Cause.SERIES, f"has {len(labels)} labels; {MAX_LABELS} are allowed")
+        for name, value in labels.items():
+            _check_text("a label's name", name, MAX_LABEL_NAME_LENGTH)
+            _check_text(f"label {name!r}", value, MAX_LABEL_VALUE_LENGTH, empty=True)
+        return self._table.get(metric, labels)
+
+
+def _check_text(what: str, text: str, max_length: int, *, empty: bool = False) -> None:
+    if not text and not empty:
+        raise BadSample(Cause.SERIES, f"{what} must not be empty")
+    if len(text) > max_length:
+        raise BadSample(
+            Cause.SERIES, f"{what} has {len(text)} characters; {max_length} are allowed"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadSample(Cause.SERIES, f"{what} is not valid Unicode text") from None

@@ -1,0 +1,80 @@
+"""What a protocol's parser makes of a body: the good samples as columns, the bad ones with reasons.
+
+Every parser returns it, `admission.py` narrows it, `answer.py` tells the sender.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from anomaly_dataplane.errors import BatchTooLarge
+from anomaly_dataplane.sample import Batch
+
+
+class Cause(StrEnum):
+    """Why a sample was rejected: a closed set, since it labels a metric."""
+
+    SYNTAX = "syntax"  # not JSON, or no object
+    FIELD = "field"  # a field missing, unknown or of the wrong type
+    VALUE = "value"  # no finite number
+    SERIES = "series"  # a metric name or labels beyond their limits
+    TIMESTAMP = "timestamp"  # cannot be read
+    FUTURE = "future"  # ahead of the pod's clock
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One sample that cannot be taken.
+
+    Attributes:
+        index: its place among the request's samples, from 0.
+        line: of the body, from 1, where the protocol has lines.
+    """
+
+    index: int
+    cause: Cause
+    reason: str
+    line: int | None = None
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A request's samples.
+
+    Attributes:
+        batch: the good ones, in request order.
+        rejected: the bad ones, in order of index. All others are in `batch`.
+    """
+
+    batch: Batch
+    rejected: list[Rejection] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Samples in the request, good or bad."""
+        return len(self.batch) + len(self.rejected)
+
+    def positions(self) -> list[int]:
+        """The index within the request of each sample of the batch."""
+        if not self.rejected:
+            return list(range(len(self.batch)))
+        bad = {rejection.index for rejection in self.rejected}
+        return [index for index in range(self.total) if index not in bad]
+
+
+class BadSample(Exception):
+    """One sample cannot be taken; a parser turns it into a Rejection that says which."""
+
+    def __init__(self, cause: Cause, reason: str) -> None:
+        super().__init__(reason)
+        self.cause = cause
+        self.reason = reason
+
+
+def too_many(max_samples: int) -> BatchTooLarge:
+    """The error for more samples than the buffer ever holds."""
+    return BatchTooLarge(
+        f"more than {max_samples} samples in one request (spec.buffer.maxSamples); "
+        "send smaller requests"
+    )
