@@ -36,6 +36,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("outliers_total", "counter", "Samples beyond the threshold of the sliding Z-score."),
     Metric("anomalies_total", "counter", "Anomalies raised, by evidence family.", ("family",)),
     Metric("requests_refused_total", "counter", "Requests answered 503, by reason.", ("reason",)),
+    Metric("requests_rejected_total", "counter", "Requests answered 4xx, by code.", ("code",)),
+    Metric("requests_failed_total", "counter", "Requests answered 500: defects of the pod."),
     Metric("buffer_samples", "gauge", "Samples that wait for a worker or for its commit."),
     Metric("buffer_capacity_samples", "gauge", "Samples that the buffer takes at most."),
     Metric(
