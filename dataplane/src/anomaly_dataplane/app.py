@@ -1,1 +1,133 @@
-"""Composition root: builds the stages in the order of the data flow."""
+"""Composition root: builds the stages in the order of the data flow, and the public application.
+
+`serve.py` runs what is built here. Contexts unwind in reverse: watches, workers, store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from aiohttp import web
+
+from anomaly_dataplane.contract.config import PipelineConfig
+from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_INGEST, PATH_STATS
+from anomaly_dataplane.ingest.body import BodyReader
+from anomaly_dataplane.ingest.native import NativeParser
+from anomaly_dataplane.ingest.routes import Handler, IngestHandler, edge
+from anomaly_dataplane.queries.anomalies import AnomaliesHandler
+from anomaly_dataplane.queries.stats import StatsHandler
+from anomaly_dataplane.readiness import Readiness, watch_store
+from anomaly_dataplane.reload import ConfigWatch
+from anomaly_dataplane.series import SeriesTable
+from anomaly_dataplane.settings import Settings
+from anomaly_dataplane.store import Store
+from anomaly_dataplane.store.connect import connect
+from anomaly_dataplane.store.memory_store import MemoryStore
+from anomaly_dataplane.telemetry import PROTOCOL_JSON, Telemetry
+from anomaly_dataplane.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """The parts of one process that several places need."""
+
+    settings: Settings
+    config: PipelineConfig
+    telemetry: Telemetry
+    readiness: Readiness
+    store: Store
+    workers: Workers
+
+
+def build(settings: Settings, config: PipelineConfig) -> Pod:
+    """All parts, connected, not yet running."""
+    telemetry = Telemetry(version("anomaly-dataplane"), "python")
+    store: Store
+    if settings.store == "memory":
+        store = MemoryStore()
+    else:
+        store = connect(
+            config,
+            telemetry,
+            username=settings.redis_username or None,
+            password=settings.redis_password or None,
+        )
+    workers = Workers(config, store, telemetry)
+    telemetry.watch_buffer(lambda: workers.samples, workers.capacity_samples)
+    return Pod(settings, config, telemetry, Readiness(), store, workers)
+
+
+def http_app(pod: Pod) -> web.Application:
+    """The public application: every route with and without the prefix of the pipeline's route."""
+    config, settings = pod.config, pod.settings
+    bodies = BodyReader(
+        config.ingest.max_body_bytes, config.buffer.max_bytes, settings.body_seconds
+    )
+    parser = NativeParser(SeriesTable(config.redis.partitions), config.buffer.max_samples)
+    metrics = pod.telemetry.protocol(PROTOCOL_JSON)
+    routes: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", PATH_INGEST, IngestHandler(config.ingest, bodies, parser, pod.workers, metrics)),
+        ("GET", PATH_STATS, StatsHandler(config.pipeline, pod.store, pod.workers)),
+        ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store)),
+    )
+    paths = [f"{method} {config.base_path}{path}" for method, path, _ in routes]
+    app = web.Application(middlewares=[edge(pod.telemetry, pod.readiness, paths)])
+    for method, path, handler in routes:
+        for prefix in {"", config.base_path}:
+            app.router.add_route(method, prefix + path, _function(handler))
+    app.cleanup_ctx.append(_store(pod))
+    app.cleanup_ctx.append(_workers(pod))
+    app.cleanup_ctx.append(_watches(pod))
+    return app
+
+
+def _function(handler: Handler) -> Handler:
+    """A handler object as the function that aiohttp insists on."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await handler(request)
+
+    return handle
+
+
+def _store(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def context(_: web.Application) -> AsyncIterator[None]:
+        yield
+        await pod.store.aclose()
+
+    return context
+
+
+def _workers(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def context(_: web.Application) -> AsyncIterator[None]:
+        await pod.workers.start()
+        yield
+        await pod.workers.drain()
+
+    return context
+
+
+def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def context(_: web.Application) -> AsyncIterator[None]:
+        reload = ConfigWatch(Path(pod.settings.config), pod.config, pod.workers.update)
+        async with running(watch_store(pod.store, pod.readiness, pod.telemetry), reload.run()):
+            yield
+
+    return context
+
+
+@contextlib.asynccontextmanager
+async def running(*coroutines: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run endless coroutines beside the body, and end them with it."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

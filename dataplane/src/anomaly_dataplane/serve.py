@@ -1,0 +1,139 @@
+"""The life of the process: listen, serve until told to stop, then drain from the front.
+
+`__main__.py` calls it. The admin port opens first and closes last, so that the kubelet always gets
+an answer; the public port refuses with 503 before it closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from anomaly_dataplane.app import Pod, http_app, running
+from anomaly_dataplane.connections import ConnectionGate
+from anomaly_dataplane.contract.runtime import TERMINATION_GRACE_SECONDS
+from anomaly_dataplane.health import admin_app
+
+ADMIN_CONNECTIONS = 100
+
+_BACKLOG = 1024
+
+_CLOSING_SECONDS = 2.0
+"""For answers that are being written when the public port closes."""
+_ROOM_SECONDS = 5.0
+"""Of the grace period, kept for closing."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The ports a pod really has; they differ from the settings where those say 0."""
+
+    http_port: int
+    admin_port: int
+
+
+async def serve(
+    pod: Pod, stop: asyncio.Event, started: Callable[[Listening], None] | None = None
+) -> None:
+    """Serve until `stop` is set, then drain and return.
+
+    Args:
+        pod: what to serve; it is closed at the end.
+        stop: the wish to stop. Set again (cleared and set) it ends the waiting, not the drain.
+        started: is told the ports once requests are answered.
+    """
+    settings = pod.settings
+    async with (
+        _listen(
+            pod, admin_app(pod.readiness, pod.telemetry), settings.admin_port, ADMIN_CONNECTIONS
+        ) as admin_port,
+        _listen(pod, http_app(pod), settings.http_port, settings.max_connections) as http_port,
+    ):
+        logger.info(
+            "serving %s/%s on port %d, probes and metrics on port %d, state in %s",
+            pod.config.pipeline.namespace,
+            pod.config.pipeline.name,
+            http_port,
+            admin_port,
+            settings.store,
+        )
+        if started is not None:
+            started(Listening(http_port, admin_port))
+        await stop.wait()
+        await _drain(pod, stop)
+    logger.info("stopped")
+
+
+async def _drain(pod: Pod, stop: asyncio.Event) -> None:
+    pod.readiness.leaving = True
+    stop.clear()
+    logger.info("stopping; serving on for %d s", pod.settings.drain_seconds)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), pod.settings.drain_seconds)
+    logger.info("draining %d samples", pod.workers.samples)
+    bound_seconds = max(1.0, TERMINATION_GRACE_SECONDS - pod.settings.drain_seconds - _ROOM_SECONDS)
+    try:
+        async with asyncio.timeout(bound_seconds):
+            await pod.workers.drain()
+    except TimeoutError:
+        logger.error("gave up draining; %d samples were not acknowledged", pod.workers.samples)
+
+
+@contextlib.asynccontextmanager
+async def _listen(
+    pod: Pod, app: web.Application, port: int, max_connections: int
+) -> AsyncIterator[int]:
+    """Serve an application on a port; yields the port."""
+    settings = pod.settings
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,  # ingest/body.py does it, within bounds
+        keepalive_timeout=settings.keepalive_seconds,
+        shutdown_timeout=_CLOSING_SECONDS,
+    )
+    await runner.setup()
+    try:
+        assert runner.server is not None
+        gate = ConnectionGate(runner.server, max_connections)
+        loop = asyncio.get_running_loop()
+        listener = _socket(settings.bind, port)
+        server = await loop.create_server(gate, sock=listener, backlog=_BACKLOG)
+        try:
+            async with running(gate.watch(settings.header_seconds)):
+                yield listener.getsockname()[1]
+        finally:
+            server.close()
+    finally:
+        await runner.cleanup()
+
+
+def _socket(address: str, port: int) -> socket.socket:
+    """A listening socket; without an address for IPv4 and IPv6, as far as the machine has them."""
+    if address:
+        family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+    try:
+        return socket.create_server(
+            ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG
+        )
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise
+        return socket.create_server(("", port), backlog=_BACKLOG)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set `stop` at SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
