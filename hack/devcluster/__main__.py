@@ -1,28 +1,127 @@
 """The command line; see the package's docstring for the flow."""
 
 import argparse
+import fcntl
+import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 
+from devcluster import choice, crds
+from devcluster.choice import Choice
 from devcluster.errors import DevClusterError
-from devcluster.local import Local
+from devcluster.images import engine, project
 from devcluster.paths import Cache
 from devcluster.screen import say
+from devcluster.versions import DATAPLANE_IMAGE, LOCAL_REDIS_IMAGE, OPERATOR_IMAGE
 
 
 def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="devcluster", description="A real Kubernetes cluster.")
-    parser.add_argument("command", choices=("up", "down", "status", "env", "images"))
-    parser.add_argument("--provider", default="auto")
+    parser.add_argument(
+        "--provider",
+        type=Choice,
+        choices=list(Choice),
+        default=Choice.AUTO,
+        help="the way to a cluster (default: the one that is up, else the first that works)",
+    )
+    commands = {"up": up, "down": down, "status": status, "env": env, "images": images}
+    parser.add_argument("command", choices=list(commands))
     arguments = parser.parse_args()
     cache = Cache.from_environment()
-    p = Local(cache)
     try:
-        getattr(p, arguments.command)()
+        return commands[arguments.command](cache, arguments.provider)
     except DevClusterError as error:
         say(f"error: {error}")
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; the next `up` repairs what is half done")
+        return 130
+
+
+def up(cache: Cache, said: Choice) -> int:
+    """Make the cluster, or find it up."""
+    with _alone(cache):
+        chosen = choice.to_make(cache, said)
+        other = choice.active(cache)
+        if other not in (None, chosen, Choice.CURRENT) and Choice.CURRENT is not chosen:
+            raise DevClusterError(f"a cluster of provider {other} is up; take it down first")
+        provider = choice.provider(cache, chosen)
+        # Written first: what is half made by an interrupted run is found by `down`.
+        cache.folder()
+        cache.active.write_text(f"{chosen}\n")
+        provider.up()
+        crds.fetch_prometheus(cache)
+        access = provider.access()
+    say(f"the cluster is up: context {access.context}, ingress {access.ingress_url}")
+    say(f"  export KUBECONFIG={access.kubeconfig}")
     return 0
+
+
+def down(cache: Cache, said: Choice) -> int:
+    """Remove the cluster; nothing to remove is fine too."""
+    with _alone(cache):
+        active = choice.active(cache)
+        if said is Choice.AUTO and active is None:
+            say("no cluster is up")
+        else:
+            chosen = choice.to_use(cache, said)
+            choice.provider(cache, chosen).down()
+            if chosen is active:
+                cache.active.unlink()
+        engine.stop_own(cache)
+    return 0
+
+
+def status(cache: Cache, said: Choice) -> int:
+    """Say what runs and where its logs are; the exit code tells whether the cluster is whole."""
+    provider = choice.provider(cache, choice.to_use(cache, said))
+    access = provider.access()
+    is_up = provider.is_up()
+    print(f"provider {access.provider}: {'up' if is_up else 'not up'}")
+    print(f"context {access.context} in {access.kubeconfig}")
+    print(f"logs in {access.logs}")
+    for line in provider.report():
+        print(line)
+    return 0 if is_up else 1
+
+
+def env(cache: Cache, said: Choice) -> int:
+    """Print as JSON what tests and scripts need."""
+    provider = choice.provider(cache, choice.to_use(cache, said))
+    redis = cache.root / "redis-image"
+    answer = {
+        **asdict(provider.access()),
+        "prometheus_crds": str(crds.prometheus_folder(cache)),
+        "images": {
+            "operator": OPERATOR_IMAGE,
+            "dataplane": DATAPLANE_IMAGE,
+            "redis": redis.read_text() if redis.exists() else LOCAL_REDIS_IMAGE,
+        },
+    }
+    print(json.dumps(answer, indent=2))
+    return 0
+
+
+def images(cache: Cache, said: Choice) -> int:
+    """Build the project's images and load them."""
+    with _alone(cache):
+        project.build_and_load(cache, choice.provider(cache, choice.to_use(cache, said)))
+    return 0
+
+
+@contextmanager
+def _alone(cache: Cache) -> Iterator[None]:
+    """Let one command at a time change things."""
+    with (cache.folder() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another devcluster command is at work; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 if __name__ == "__main__":

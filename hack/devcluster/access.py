@@ -1,6 +1,6 @@
 """What others need to use a cluster: the answer of `env`, and the seam every provider fills."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -40,8 +40,3 @@ class Provider(Protocol):
 
     def load(self, archive: Path) -> None:
         """Put the images of a docker archive into the cluster."""
-
-
-def as_json_fields(access: Access) -> dict[str, object]:
-    """Return the fields that `env` prints."""
-    return dict(asdict(access))

@@ -80,7 +80,7 @@ def ensure(cache: Cache, wanted: Sequence[Binary]) -> Path:
 
 
 def _build(cache: Cache, folder: Path, missing: Sequence[Binary]) -> None:
-    """Build in one go command, which shares the work of common packages, and show each as it ends."""
+    """Build in one go command, which shares the work of common packages; show each as it ends."""
     go = go_command(cache)
     partial = folder / f".building-{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
@@ -90,9 +90,20 @@ def _build(cache: Cache, folder: Path, missing: Sequence[Binary]) -> None:
     watcher.start()
     try:
         run(
-            [go, "build", "-mod=readonly", "-trimpath", "-ldflags", link_flags(),
-             "-o", f"{partial}/", *[binary.package for binary in missing]],
-            env=build_environment(), cwd=GOMOD, log=cache.logs / "go-build.log",
+            [
+                go,
+                "build",
+                "-mod=readonly",
+                "-trimpath",
+                "-ldflags",
+                link_flags(),
+                "-o",
+                f"{partial}/",
+                *[binary.package for binary in missing],
+            ],
+            env=build_environment(),
+            cwd=GOMOD,
+            log=cache.logs / "go-build.log",
         )
         for binary in missing:
             (partial / binary.name).rename(folder / binary.name)

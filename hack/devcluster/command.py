@@ -58,14 +58,29 @@ def _start(
         if log is not None:
             with log.open("w") as out:
                 return subprocess.run(
-                    words, env=merged, cwd=cwd, input=stdin, stdout=out,
-                    stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False,
+                    words,
+                    env=merged,
+                    cwd=cwd,
+                    input=stdin,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=timeout,
+                    check=False,
                 )
         return subprocess.run(
-            words, env=merged, cwd=cwd, input=stdin, capture_output=True,
-            text=True, timeout=timeout, check=False,
+            words,
+            env=merged,
+            cwd=cwd,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
     except FileNotFoundError as error:
         raise DevClusterError(f"`{words[0]}` is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise DevClusterError(f"`{' '.join(words)[:300]}` took longer than {timeout:.0f} s") from error
+        raise DevClusterError(
+            f"`{' '.join(words)[:300]}` took longer than {timeout:.0f} s"
+        ) from error

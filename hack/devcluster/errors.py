@@ -1,4 +1,4 @@
-"""The one error of this tool: what went wrong and what to do about it, in a sentence a person reads."""
+"""The one error of this tool: a sentence that says what went wrong and what to do about it."""
 
 
 class DevClusterError(Exception):

@@ -36,7 +36,9 @@ def is_recent_enough(answer: str) -> bool:
 def build_environment() -> Mapping[str, str]:
     """Return the environment of a build: static binaries, our own go.mod and nothing else's."""
     return {
-        "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-buildvcs=false",
+        "CGO_ENABLED": "0",
+        "GOWORK": "off",
+        "GOFLAGS": "-buildvcs=false",
         "GOTOOLCHAIN": os.environ.get("GOTOOLCHAIN", "auto"),
     }
 
@@ -44,7 +46,5 @@ def build_environment() -> Mapping[str, str]:
 def module_folder(go: Path, module: str) -> Path:
     """Return the folder of the unpacked sources of a module of go.mod."""
     run([go, "mod", "download", module], env=build_environment(), cwd=GOMOD)
-    answer = run(
-        [go, "list", "-m", "-f", "{{.Dir}}", module], env=build_environment(), cwd=GOMOD
-    )
+    answer = run([go, "list", "-m", "-f", "{{.Dir}}", module], env=build_environment(), cwd=GOMOD)
     return Path(answer.strip())

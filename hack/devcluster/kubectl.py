@@ -22,12 +22,13 @@ class Kubectl:
 
     def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 180) -> str:
         """Run kubectl and return what it printed."""
-        argv = [self.binary, "--kubeconfig", self.kubeconfig, *arguments]
+        argv: list[str | Path] = [self.binary, "--kubeconfig", self.kubeconfig, *arguments]
         return run(argv, stdin=stdin, timeout=timeout)
 
     def answers(self, *arguments: str) -> bool:
         """Tell whether kubectl succeeds with these arguments."""
-        argv = [self.binary, "--kubeconfig", self.kubeconfig, "--request-timeout=5s", *arguments]
+        argv: list[str | Path] = [self.binary, "--kubeconfig", self.kubeconfig]
+        argv += ["--request-timeout=5s", *arguments]
         return succeeds(argv)
 
     def get(self, *arguments: str) -> Manifest:
@@ -39,6 +40,11 @@ class Kubectl:
         """Apply objects server-side."""
         text = yaml.safe_dump_all(manifests, sort_keys=False)
         self(
-            "apply", "--server-side", "--force-conflicts", "--field-manager=devcluster",
-            "-f", "-", stdin=text,
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--field-manager=devcluster",
+            "-f",
+            "-",
+            stdin=text,
         )

@@ -13,7 +13,9 @@ def cache_root(environ: Mapping[str, str]) -> Path:
     """Return ANOMALY_CACHE, or the project's folder in the user's cache."""
     if chosen := environ.get("ANOMALY_CACHE"):
         return Path(chosen).expanduser().resolve()
-    home = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".cache")
+    home = environ.get("XDG_CACHE_HOME") or str(
+        Path(environ.get("HOME", "~")).expanduser() / ".cache"
+    )
     return Path(home) / "anomaly-pipeline"
 
 

@@ -76,8 +76,13 @@ class Daemon:
         environment = {**os.environ, **(self.environment or {})}
         with self.log.open("a") as out:
             child = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                start_new_session=True, env=environment, cwd="/",
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=environment,
+                cwd="/",
             )
         time.sleep(0.05)  # until exec has replaced the interpreter, /proc shows Python
         known = identify(child.pid)

@@ -51,7 +51,9 @@ def apply(cache: Cache, kubectl: Kubectl, wanted: Wanted) -> None:
     with step("applying the add-ons"):
         kubectl.apply(contour_prerequisites(cache))
         kubectl(
-            "wait", "--for=condition=Established", "--timeout=60s",
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
             "crd/httpproxies.projectcontour.io",
         )
         objects = [manifest for name in names for manifest in own(name)]
@@ -64,8 +66,13 @@ def wait_until_ready(kubectl: Kubectl) -> None:
         for namespace in ("kube-system", "projectcontour", "local-storage"):
             if kubectl.answers("get", "namespace", namespace):
                 kubectl(
-                    "wait", "--namespace", namespace, "--for=condition=Available",
-                    "--timeout=150s", "deployment", "--all",
+                    "wait",
+                    "--namespace",
+                    namespace,
+                    "--for=condition=Available",
+                    "--timeout=150s",
+                    "deployment",
+                    "--all",
                 )
         wait_for("the metrics API", lambda: kubectl.answers("top", "nodes"), 90, pause=1)
 

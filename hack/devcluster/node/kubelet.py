@@ -24,7 +24,8 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
     """Return the kubelet and kube-proxy."""
     return (
         _daemon(
-            layout, "kubelet",
+            layout,
+            "kubelet",
             f"--config={layout.config}/kubelet.yaml",
             f"--kubeconfig={layout.kubeconfig('kubelet')}",
             f"--root-dir={layout.state}/kubelet",
@@ -32,7 +33,8 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
             f"--node-ip={NODE_IP}",
         ),
         _daemon(
-            layout, "kube-proxy",
+            layout,
+            "kube-proxy",
             f"--config={layout.config}/kube-proxy.yaml",
             f"--hostname-override={NODE_NAME}",
         ),
@@ -77,7 +79,9 @@ def kubelet_configuration(layout: Layout) -> dict[str, Any]:
         "imageGCHighThresholdPercent": 100,
         # A developer's disk is often nearly full; that is no reason to throw pods out.
         "evictionHard": {
-            "memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%",
+            "memory.available": "100Mi",
+            "nodefs.available": "1%",
+            "imagefs.available": "1%",
         },
         "shutdownGracePeriod": "0s",
         "logging": {"verbosity": 0},

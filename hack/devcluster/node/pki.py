@@ -25,7 +25,10 @@ CLIENTS = {
 """Component to user name and group: what the API server's Node,RBAC authorization knows."""
 
 API_NAMES = (
-    "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
 API_ADDRESSES = ("127.0.0.1", NODE_IP, API_SERVICE_IP)
@@ -117,9 +120,15 @@ def _issue(
 
 def _usage(*, certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=True, content_commitment=False, key_encipherment=not certificates,
-        data_encipherment=False, key_agreement=False, key_cert_sign=certificates,
-        crl_sign=certificates, encipher_only=False, decipher_only=False,
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=not certificates,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

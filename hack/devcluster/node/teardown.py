@@ -10,10 +10,16 @@ from devcluster.processes import Daemon, end, identify
 from devcluster.screen import step
 
 _SHARED_FOLDERS = (
-    Path("/var/log/containers"), Path("/var/lib/kubelet/device-plugins"), Path("/var/lib/kubelet"),
-    Path("/run/containerd/s"), Path("/run/containerd/io.containerd.runtime.v2.task"),
-    Path("/run/containerd/runc/k8s.io"), Path("/run/containerd/runc"), Path("/run/containerd"),
-    Path("/var/lib/cni/results"), Path("/var/lib/cni"),
+    Path("/var/log/containers"),
+    Path("/var/lib/kubelet/device-plugins"),
+    Path("/var/lib/kubelet"),
+    Path("/run/containerd/s"),
+    Path("/run/containerd/io.containerd.runtime.v2.task"),
+    Path("/run/containerd/runc/k8s.io"),
+    Path("/run/containerd/runc"),
+    Path("/run/containerd"),
+    Path("/var/lib/cni/results"),
+    Path("/var/lib/cni"),
 )
 """Places that the kubelet, containerd and CNI write to whatever they are told."""
 _SHARED_FILES = (
