@@ -36,7 +36,7 @@ def test_an_example_becomes_a_pipeline_that_takes_samples(
     kubectl.run("apply", "-f", str(path))
 
     pipeline.await_ready(90)
-    host = resource["spec"].get("expose", {}).get("host", "")
+    host = resource.get("spec", {}).get("expose", {}).get("host", "")
     taken = pipeline.send_until_taken(noise("first", "sample", 40), host=host)
     assert taken.body["accepted"] + taken.body["duplicate"] == 40
     kubectl.delete(RESOURCE, pipeline.name)
@@ -46,7 +46,7 @@ def provide_redis(
     kubectl: Kubectl, resource: Manifest, objects: list[Manifest], image: str
 ) -> None:
     """Run the Redis Cluster that an example expects to exist, under the name it expects."""
-    redis = resource["spec"].get("redis", {})
+    redis = resource.get("spec", {}).get("redis", {})
     if redis.get("mode", "Managed") == "Managed":
         return
     assert redis["mode"] == "Cluster", "teach this test the other modes when an example needs them"

@@ -33,7 +33,7 @@ class Helm:
     def install(self, values: Mapping[str, Any]) -> None:
         """Install or upgrade the release, and wait until the operator is ready."""
         wait = ["--wait", "--timeout=120s"]
-        source = [str(CHART), "--values", "-"]
+        source = [str(CHART), "--values", "-", "--take-ownership"]  # of a CRD that is left
         self.run("upgrade", "--install", RELEASE, *source, *wait, stdin=json.dumps(values))
 
     def uninstall(self) -> None:
