@@ -19,7 +19,10 @@ from devcluster.paths import Cache
 from devcluster.screen import say, step
 from devcluster.versions import KIND_CLUSTER, KIND_CONTEXT
 
-STOCK_IMAGE = "kindest/node:v1.34.0"
+STOCK_IMAGE = (
+    "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
+)
+"""The default of the kind release in gomod/go.mod."""
 _INGRESS = addons.IngressAddresses(ingress_address="0.0.0.0", ingress_port=80)  # noqa: S104
 _DEFAULT_NETWORK = "/kind/manifests/default-cni.yaml"
 
@@ -46,8 +49,7 @@ class Kind:
         config = self.cache.folder("kind") / "config.yaml"
         config.write_text(yaml.safe_dump(self._configuration(engine, image), sort_keys=False))
         with step(f"creating the kind cluster from {image}"):
-            # kind hands /lib/modules to the node; machines with a monolithic kernel have none.
-            Path("/lib/modules").mkdir(exist_ok=True) if os.geteuid() == 0 else None
+            _make_modules_folder()
             self._kind(
                 "create",
                 "cluster",
@@ -141,6 +143,13 @@ class Kind:
     @property
     def _completed(self) -> Path:
         return self.cache.root / "kind-completed"
+
+
+def _make_modules_folder() -> None:
+    """Make the folder that kind mounts into the node; a kernel without modules brings none."""
+    folder = Path("/lib/modules")
+    if not folder.exists() and os.geteuid() == 0:
+        folder.mkdir()
 
 
 def configuration(image: str, *, brings_network: bool) -> dict[str, Any]:

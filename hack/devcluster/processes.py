@@ -89,6 +89,7 @@ class Daemon:
         if child.poll() is not None or known is None:
             raise DevClusterError(f"{self.name} ended at once: see {self.log}")
         self.identity_file.write_text(json.dumps(asdict(known)))
+        child.returncode = 0  # It outlives this object, which would otherwise complain.
 
     def stop(self, patience: float = 15) -> None:
         """Stop the process we started, gently first; leave any other process alone."""
