@@ -45,18 +45,21 @@ class Pod:
 
 
 def build(settings: Settings, config: PipelineConfig) -> Pod:
-    """All parts, connected, not yet running."""
+    """All parts, not yet running, on the store that the settings ask for."""
     telemetry = Telemetry(version("anomaly-dataplane"), "python")
-    store: Store
     if settings.store == "memory":
-        store = MemoryStore()
-    else:
-        store = connect(
-            config,
-            telemetry,
-            username=settings.redis_username or None,
-            password=settings.redis_password or None,
-        )
+        return assemble(settings, config, MemoryStore(), telemetry)
+    store = connect(
+        config,
+        telemetry,
+        username=settings.redis_username or None,
+        password=settings.redis_password or None,
+    )
+    return assemble(settings, config, store, telemetry)
+
+
+def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry: Telemetry) -> Pod:
+    """All parts, not yet running, on a given store."""
     workers = Workers(config, store, telemetry)
     telemetry.watch_buffer(lambda: workers.samples, workers.capacity_samples)
     return Pod(settings, config, telemetry, Readiness(), store, workers)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import StreamReader, hdrs, web
-from aiohttp.web_exceptions import HTTPException
 
 from anomaly_dataplane.errors import BadPayload, BufferFull, Refused
 from anomaly_dataplane.ingest.unpack import ENCODINGS, unpack
@@ -74,7 +73,7 @@ class BodyReader:
             raise SlowBody(
                 f"the body did not arrive within {self._timeout_seconds:g} s; send less at once"
             ) from None
-        except (ConnectionError, HTTPException):
+        except (BadPayload, Refused, ConnectionError):
             raise
         except Exception as error:  # aiohttp's several kinds of broken framing
             raise BadPayload(f"the body could not be read: {error}") from None

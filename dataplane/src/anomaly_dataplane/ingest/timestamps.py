@@ -7,7 +7,7 @@ another unit is still the same sample.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 SECONDS_BELOW = 5e9
 MILLISECONDS_BELOW = 5e12
@@ -52,7 +52,7 @@ def milliseconds(raw: float | str) -> float:
 
 def rfc3339(time_ms: float) -> str:
     """A Unix time in milliseconds as RFC 3339 in UTC, with milliseconds."""
-    moment = datetime.fromtimestamp(time_ms / 1e3, UTC)
+    moment = _EPOCH + timedelta(milliseconds=round(time_ms))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -68,4 +68,4 @@ def _from_text(raw: str) -> float:
     microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     if microseconds < 0:
         raise BadTimestamp(f"timestamp must not be before 1970, not {raw!r}; {_EXAMPLES}")
-    return microseconds / 1e3
+    return microseconds / 1000

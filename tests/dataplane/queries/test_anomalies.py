@@ -1,0 +1,90 @@
+"""`GET /api/v1/anomalies`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from anomaly_dataplane.ingest.timestamps import rfc3339
+from anomaly_dataplane.store.memory_store import MemoryStore
+from faulty_store import Fault, FaultyStore
+from running_pod import RunningPod, running_pod
+
+ANOMALIES = "/api/v1/anomalies"
+
+
+@pytest.fixture
+async def pod() -> AsyncIterator[RunningPod]:
+    """A pod that has found one anomaly in each of three series."""
+    start = time.time() - 100
+    async with running_pod() as running:
+        for name in "abc":
+            samples = [
+                {"metric": name, "timestamp": start + i, "value": 10 + (i % 3) * 0.1}
+                for i in range(60)
+            ]
+            await running.ingest([*samples, {"metric": name, "timestamp": start + 60, "value": 99}])
+        yield running
+
+
+async def metrics(pod: RunningPod, query: str = "") -> list[str]:
+    answer = await pod.ask(ANOMALIES + query)
+    assert answer.status == 200
+    found = answer.json["anomalies"]
+    assert isinstance(found, list)
+    return [event["metric"] for event in found]
+
+
+async def test_the_newest_come_first(pod: RunningPod) -> None:
+    """As many as asked for, since when asked for, in any form of a timestamp."""
+    assert await metrics(pod) == ["c", "b", "a"]
+    assert await metrics(pod, "?limit=2") == ["c", "b"]
+    assert await metrics(pod, f"?since={time.time() - 60}") == ["c", "b", "a"]
+    assert await metrics(pod, f"?since={time.time() + 60}") == []
+    assert await metrics(pod, f"?since={rfc3339((time.time() + 60) * 1000)}") == []
+    assert await metrics(pod, "?since=2026-01-01T00:00:00+01:00") == ["c", "b", "a"]
+
+
+async def test_an_anomaly_explains_itself(pod: RunningPod) -> None:
+    """When, what, against what."""
+    answer = await pod.ask(ANOMALIES + "?limit=1")
+    event = answer.json["anomalies"][0]  # type: ignore[index]
+    assert set(event) == {
+        *("id", "metric", "labels", "time", "value", "score", "threshold"),
+        *("family", "z", "mean", "std", "n", "expected"),
+    }
+    assert event["value"] == 99
+    assert event["time"].endswith("Z")
+    assert event["expected"][0] < event["mean"] < event["expected"][1] < 99
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("?limit=0", "limit must be a whole number from 1 to 1000, not '0'"),
+        ("?limit=1001", "limit must be"),
+        ("?limit=ten", "limit must be"),
+        ("?limit=%D9%A3", "limit must be"),
+        ("?since=noon", "since: timestamp 'noon' cannot be read"),
+        ("?since=nan", "since: "),
+        ("?until=5&limit=0", "unknown query parameter 'until'; known: since, limit; query"),
+    ],
+)
+async def test_parameters_that_cannot_be_read_are_all_named(
+    pod: RunningPod, query: str, reason: str
+) -> None:
+    """With what would be right."""
+    answer = await pod.ask(ANOMALIES + query)
+    assert answer.status == 400
+    assert reason in answer.error
+
+
+async def test_a_store_that_is_away_is_503() -> None:
+    """There is no answer to give without it."""
+    store = FaultyStore(MemoryStore(), [Fault.BEFORE] * 1000)
+    async with running_pod(store=store) as pod:
+        answer = await pod.ask(ANOMALIES)
+    assert answer.status == 503
+    assert answer.headers["Retry-After"].isdigit()
