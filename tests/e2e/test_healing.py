@@ -52,7 +52,6 @@ def test_a_deleted_child_comes_back(pipeline: Pipeline, kind: str) -> None:
     eventually(f"{kind} is back", replaced, within=HEALED_WITHIN)
 
 
-@pytest.mark.parametrize("kind", EDITS)
 def test_a_lost_redis_password_is_replaced(pipeline: Pipeline) -> None:
     """The Secret is gone and Redis must restart: both get a new password, the route comes back."""
     name = f"{pipeline.name}-redis"
@@ -64,6 +63,7 @@ def test_a_lost_redis_password_is_replaced(pipeline: Pipeline) -> None:
     pipeline.send_until_taken(noise("after", "the-fire", 1))
 
 
+@pytest.mark.parametrize("kind", EDITS)
 def test_an_edited_child_is_put_right(pipeline: Pipeline, kind: str) -> None:
     """Change what the operator owns: within 30 s it reads as before."""
     before = child(pipeline, kind)
