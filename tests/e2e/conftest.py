@@ -13,7 +13,7 @@ import pytest
 from installation import SYSTEM, Helm, make_namespace
 from kube import Kubectl, Refused
 from pipelines import RESOURCE
-from tools import devcluster, environment, helm_binary
+from tools import environment
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,9 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Kubectl:
-    """A running cluster with this checkout's images in it."""
-    devcluster("up")
-    devcluster("images")
+    """The cluster that `make cluster images` has made and filled."""
     found = environment()
     return Kubectl(found["kubectl"], Path(found["kubeconfig"]))
 
@@ -39,17 +37,18 @@ def ingress() -> str:
 @pytest.fixture(scope="session")
 def helm(cluster: Kubectl) -> Helm:
     """helm for the same cluster."""
-    return Helm(helm_binary(), str(cluster.kubeconfig))
+    return Helm(environment()["helm"], str(cluster.kubeconfig))
 
 
 @pytest.fixture(scope="session")
 def values() -> dict[str, Any]:
     """The chart's values for this cluster: only which images, everything else as shipped."""
-    repository, _, tag = environment()["operator_image"].rpartition(":")
+    images = environment()["images"]
+    repository, _, tag = images["operator"].rpartition(":")
     return {
         "image": {"repository": repository, "tag": tag},
-        "dataplane": {"image": environment()["dataplane_image"]},
-        "redis": {"image": environment()["redis_image"]},
+        "dataplane": {"image": images["dataplane"]},
+        "redis": {"image": images["redis"]},
         "podAnnotations": {"test-run": uuid.uuid4().hex},  # a new pod also over an old release
     }
 

@@ -31,7 +31,7 @@ def prometheus_crd(kubectl: Kubectl) -> Iterator[str]:
     """The file of the CRD; the CRD itself is not there before and after."""
     if kubectl.get("crd", CRD) is not None:
         pytest.fail(f"{CRD} is installed already: this story needs a cluster without it")
-    yield str(environment()["service_monitor_crd"])
+    yield f"{environment()['prometheus_crds']}/servicemonitors.yaml"
     kubectl.delete("crd", CRD)
 
 

@@ -1,4 +1,4 @@
-"""What the cluster tooling tells tests: programs, kubeconfig, images. Source: `devcluster env`."""
+"""What the cluster tooling tells tests: programs, kubeconfig, images."""
 
 from __future__ import annotations
 
@@ -11,35 +11,33 @@ from typing import Any
 
 import pytest
 
+from devcluster.binaries import cache_key
+from devcluster.paths import Cache
+
 ROOT = Path(__file__).parent.parent.parent
-
-
-def devcluster(*command: str, timeout: float = 3600) -> str:
-    """Run `python -m devcluster`, showing its progress; fail the test with its last words."""
-    done = subprocess.run(
-        [sys.executable, "-m", "devcluster", *command],
-        cwd=ROOT / "hack",
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    if done.returncode != 0:
-        pytest.fail(f"`python -m devcluster {' '.join(command)}` failed: see its output above")
-    return done.stdout
 
 
 @functools.cache
 def environment() -> dict[str, Any]:
-    """The answer of `devcluster env`."""
-    answer = json.loads(devcluster("env"))
+    """The answer of `devcluster env`: the cluster that is up, or a failed test."""
+    done = subprocess.run(
+        [sys.executable, "-m", "devcluster", "env"],
+        cwd=ROOT / "hack",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"no cluster to test on: {done.stderr.strip()} (`make cluster images`)")
+    answer = json.loads(done.stdout)
     assert isinstance(answer, dict)
     return answer
 
 
 def helm_binary() -> str:
     """Helm, as the cluster tooling has built it; without it the test fails, it never skips."""
-    path = str(environment()["helm"])
-    if not Path(path).exists():
-        pytest.fail(f"there is no helm at {path}: `make cluster` builds it (once, some minutes)")
-    return path
+    path = Cache.from_environment().root / "bin" / cache_key() / "helm"
+    if not path.exists():
+        pytest.fail(f"there is no helm at {path}; `make cluster` builds it once (some minutes)")
+    return str(path)
