@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from anomaly_operator import inventory, kinds, names
+from anomaly_operator import fieldowners, inventory, kinds, names
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.errors import ApiError, Retry
 from anomaly_operator.inventory import Child, ChildRef, Inventory, Key
@@ -95,9 +95,33 @@ class Applier:
             await self._hand_off_replicas(manifest, known)
         log.info("applying %s %s", ref.kind, ref.name)
         applied.pop(ref, None)
-        live = await self._cluster.apply(manifest)
+        try:
+            live = await self._cluster.apply(manifest)
+        except ApiError as error:
+            if known is None or error.code != 422 or not await self._take_over(key, manifest):
+                raise
+            live = await self._cluster.apply(manifest)
         self._inventory.put_child(live)
         applied[ref] = (wanted, inventory.fingerprint(live))
+
+    async def _take_over(self, key: Key, manifest: Manifest) -> bool:
+        """Own what others have put into the spec, so that the next apply takes it away.
+
+        An apply leaves the fields of other managers in place; where they contradict ours (a port
+        that somebody has renumbered) the API server refuses the sum of both, and healing would
+        end here.
+        """
+        name = manifest["metadata"]["name"]
+        live = await self._cluster.get(kinds.of(manifest), key.namespace, name)
+        if live is None:
+            return False
+        entries = live["metadata"].get("managedFields") or []
+        taken = fieldowners.take_over(entries)
+        if taken == entries:
+            return False
+        log.info("taking over the fields of %s %s that others have set", manifest["kind"], name)
+        await self._cluster.set_managed_fields(live, taken)
+        return True
 
     async def _hand_off_replicas(self, manifest: Manifest, known: Child) -> None:
         """Let another manager hold `replicas`, lest dropping the field resets it to 1."""

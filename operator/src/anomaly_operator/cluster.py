@@ -56,6 +56,9 @@ class Cluster(Protocol):
     ) -> Manifest:
         """Merge into the status of that very pipeline. Returns the live object."""
 
+    async def set_managed_fields(self, live: Manifest, fields: list[Manifest]) -> None:
+        """Say anew which manager owns which field of that very version of an object."""
+
     async def serves(self, kind: Kind) -> bool:
         """Whether the cluster knows an optional kind."""
 
@@ -146,6 +149,15 @@ class KubeCluster:
             content_type=_MERGE,
             sub="/status",
         )
+
+    async def set_managed_fields(self, live: Manifest, fields: list[Manifest]) -> None:
+        kind = kinds.of(live)
+        meta = live["metadata"]
+        path = kind.path(meta["namespace"], meta["name"])
+        version = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        body = {"metadata": {**version, "managedFields": fields}}
+        query = [("fieldManager", names.FIELD_MANAGER)]
+        await self._call("patch", kind, path, query=query, body=body, content_type=_MERGE)
 
     async def serves(self, kind: Kind) -> bool:
         known = self._served.get(kind)

@@ -44,7 +44,10 @@ def transitions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
         now["reason"] not in PASSING and (was is None or was["reason"] != now["reason"])
     ):
         yield Happening("Warning", "NotReady", f"{now['reason']}: {now['message']}")
-    old, new = before.get("replicas"), after.get("replicas")
+
+
+def scaled(old: int | None, new: int | None) -> Iterator[Happening]:
+    """What is worth telling about the number of pods asked for."""
     if old and new and old != new:
         yield Happening("Normal", "Scaled", f"From {old} to {new} pods")
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from anomaly_operator import kinds, names
+from anomaly_operator import fieldowners, kinds, names
 from anomaly_operator.kinds import Kind
 
 Manifest = dict[str, Any]
@@ -80,7 +80,7 @@ def child(manifest: Manifest) -> Child:
         fingerprint=fingerprint(manifest),
         generation=meta.get("generation", 0),
         replicas=spec.get("replicas"),
-        owns_replicas=_owns_replicas(meta.get("managedFields") or ()),
+        owns_replicas=fieldowners.owns_replicas(meta.get("managedFields") or ()),
         cluster_ip=spec.get("clusterIP", "") if manifest["kind"] == "Service" else "",
         status=_status(manifest),
     )
@@ -126,15 +126,6 @@ def digest(value: object) -> str:
     """A short digest of any JSON value."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _owns_replicas(managed_fields: Iterable[Mapping[str, Any]]) -> bool:
-    return any(
-        entry.get("manager") == names.FIELD_MANAGER
-        and entry.get("operation") == "Apply"
-        and "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
-        for entry in managed_fields
-    )
 
 
 _STATUS_FIELDS = (

@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -58,6 +58,7 @@ class Memory:
     samples_per_second: float | None = None
     figures_written: float = float("-inf")
     not_ready_since: float | None = None
+    scale: int | None = None
 
 
 class Reconciler:
@@ -140,6 +141,7 @@ class Reconciler:
         if fresh and any(before.get(name) != after.get(name) for name in status.FIGURES):
             memory.figures_written = now
         await self._publish(key, body, after)
+        await self._tell_of_scaling(body, memory, observed)
         if outcome.retries:
             raise outcome.retries[0]
         return self._next_look(memory, after)
@@ -274,7 +276,16 @@ class Reconciler:
                 return  # gone, or a namesake by now: the watch will tell
             raise
         self._inventory.put_pipeline(live, watched=False)
-        for happening in events.transitions(before, after):
+        await self._post(body, events.transitions(before, after))
+
+    async def _tell_of_scaling(self, body: Manifest, memory: Memory, observed: Observed) -> None:
+        workload = observed.child(kinds.DEPLOYMENT, names.dataplane(body["metadata"]["name"]))
+        wanted = workload.replicas if workload is not None else None
+        await self._post(body, events.scaled(memory.scale, wanted))
+        memory.scale = wanted
+
+    async def _post(self, body: Manifest, happenings: Iterable[events.Happening]) -> None:
+        for happening in happenings:
             log.info("%s: %s", happening.reason, happening.message)
             try:
                 await self._cluster.create(events.manifest(body, happening, self._wall_clock()))

@@ -215,7 +215,7 @@ RULES: tuple[Rule, ...] = (
     (
         "spec.autoscaling.minReplicas",
         lambda spec: spec["autoscaling"]["minReplicas"] <= spec["autoscaling"]["maxReplicas"],
-        "must be at most maxReplicas",
+        "(1 if not set) must be at most maxReplicas (5 if not set)",
     ),
     (
         "spec.redis.urls",

@@ -74,9 +74,9 @@ def endpoint(pipeline: Pipeline, observed: Observed) -> str:
     host = expose.host or checks.address(observed, pipeline)
     if expose.ingress and host:
         scheme = "https" if expose.tls_secret else "http"
-        return f"{scheme}://{host}{expose.path.rstrip('/')}/"
+        return f"{scheme}://{host}{expose.path.rstrip('/')}"
     port = "" if expose.service_port == 80 else f":{expose.service_port}"
-    return f"http://{names.dataplane(pipeline.name)}.{pipeline.namespace}.svc{port}/"
+    return f"http://{names.dataplane(pipeline.name)}.{pipeline.namespace}.svc{port}"
 
 
 def rounded(per_second: float) -> str:

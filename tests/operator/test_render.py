@@ -1,0 +1,90 @@
+"""The command `anomaly-operator render`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from anomaly_dataplane.contract import config
+from anomaly_operator.__main__ import main
+
+HEAD = "apiVersion: anomalypipeline.io/v1alpha1\nkind: AnomalyPipeline\nmetadata: {name: b}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "cr.yaml"
+
+
+def test_config_only_prints_the_document_of_the_pods(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exactly what a pod would mount; it parses."""
+    file.write_text(HEAD)
+
+    assert main(["render", "--config-only", str(file)]) == 0
+    assert config.parse_json(capsys.readouterr().out).pipeline.name == "b"
+
+
+def test_the_output_is_yaml_or_a_json_list(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both hold the same objects."""
+    file.write_text(HEAD)
+
+    main(["render", str(file)])
+    from_yaml = list(yaml.safe_load_all(capsys.readouterr().out))
+    main(["render", "-o", "json", str(file)])
+    from_json = json.loads(capsys.readouterr().out)["items"]
+
+    assert from_yaml == from_json
+
+
+def test_several_resources_in_one_file_are_all_rendered(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other kinds in the file are left alone."""
+    file.write_text(f"{HEAD}---\nkind: Secret\n---\n---\n{HEAD.replace('b}', 'c}')}")
+
+    main(["render", str(file)])
+    found = yaml.safe_load_all(capsys.readouterr().out)
+    assert {o["metadata"]["name"] for o in found if o["kind"] == "Deployment"} == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + "spec: {detection: {threshold: 2}}", "spec.detection.threshold: must be a string"),
+        (HEAD + "spec: {detektion: {}}", "spec.detektion: unknown field; known here: image"),
+        ("kind: AnomalyPipeline\napiVersion: v1\n", "apiVersion: must be anomalypipeline.io/"),
+        (HEAD.replace("{name: b}", "{}"), "metadata.name: is required"),
+        (HEAD + "spec: [1]", "spec: must be an object"),
+        ("kind: Secret", "holds no AnomalyPipeline"),
+        ("", "holds no AnomalyPipeline"),
+        ("a: [", "is not YAML"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(
+    file: Path, text: str | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, the file and the field on standard error, nothing on standard output."""
+    if text is not None:
+        file.write_text(text)
+
+    assert main(["render", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(file) in err
+    assert said in err
+
+
+def test_settings_that_cannot_be_used_end_the_program(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is touched."""
+    monkeypatch.setenv("ANOMALY_OPERATOR_WORKERS", "0")
+
+    assert main(["run"]) == 2
+    assert "ANOMALY_OPERATOR_WORKERS='0'" in capsys.readouterr().err

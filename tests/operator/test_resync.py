@@ -1,0 +1,114 @@
+"""The net under the watches, and the ear that notices when they are deaf."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anomaly_operator import kinds
+from anomaly_operator.inventory import Inventory, Key
+from anomaly_operator.resync import Resync
+from anomaly_operator.settings import Settings
+from fake_cluster import FakeCluster
+from operators import a_resource
+
+
+class Watchless:
+    """An operator whose watch brings only what the test lets through."""
+
+    def __init__(self) -> None:
+        self.cluster = FakeCluster()
+        self.known = Inventory()
+        self.now = 0.0
+        self.asked: list[Key] = []
+        self.resync = Resync(
+            self.cluster,
+            self.known,
+            Settings(),
+            self.asked.append,
+            clock=lambda: self.now,
+            jitter=lambda: 0.5,
+        )
+
+    def watch_brings(self, body: dict[str, Any]) -> None:
+        self.known.put_pipeline(body, watched=True)
+
+
+async def test_a_pipeline_that_the_watch_has_missed_is_reconciled() -> None:
+    """Late, but it is."""
+    stage = Watchless()
+    stage.cluster.put(a_resource())
+
+    await stage.resync.probe()
+
+    assert stage.asked == [Key("team", "boiler")]
+
+
+async def test_a_watch_that_brings_nothing_is_deaf_after_a_while() -> None:
+    """Liveness fails then, and the process is started anew."""
+    stage = Watchless()
+    stage.cluster.put(a_resource())
+
+    await stage.resync.probe()
+    assert stage.resync.deaf() == ""
+    stage.now += Settings().deaf_seconds + 1
+    await stage.resync.probe()
+
+    assert "team/boiler" in stage.resync.deaf()
+    assert stage.resync.watch_age() > Settings().deaf_seconds
+
+
+async def test_a_watch_that_catches_up_is_sound() -> None:
+    """A short delay is none of liveness' business."""
+    stage = Watchless()
+    stage.cluster.put(a_resource())
+    await stage.resync.probe()
+    stage.now += 60
+    live = stage.cluster.find(kinds.PIPELINE, "boiler")
+    assert live is not None
+    stage.watch_brings(live)
+
+    await stage.resync.probe()
+
+    assert (stage.resync.deaf(), stage.resync.watch_age()) == ("", 0)
+
+
+async def test_a_deletion_that_the_watch_has_missed_counts_too() -> None:
+    """What is not listed any more is forgotten."""
+    stage = Watchless()
+    stage.watch_brings(stage.cluster.put(a_resource()))
+    stage.cluster.remove(kinds.PIPELINE, "boiler")
+
+    await stage.resync.probe()
+
+    assert stage.known.pipeline(Key("team", "boiler")) is None
+    assert stage.asked == [Key("team", "boiler")]
+
+
+async def test_an_operator_that_cannot_even_look_is_deaf_in_the_end() -> None:
+    """With no answer from the API server, nothing is known to be sound."""
+    stage = Watchless()
+    stage.now += 2 * Settings().deaf_seconds + 31
+
+    assert "not known to be sound" in stage.resync.deaf()
+
+
+async def test_an_idle_cluster_is_sound_for_ever() -> None:
+    """No change, nothing missed."""
+    stage = Watchless()
+    stage.watch_brings(stage.cluster.put(a_resource()))
+
+    for _ in range(100):
+        stage.now += 30
+        await stage.resync.probe()
+        assert stage.resync.deaf() == ""
+
+
+async def test_a_full_list_reveals_drift_that_no_event_told_of() -> None:
+    """Each kind is listed once, by our label, whatever the number of pipelines."""
+    stage = Watchless()
+    stage.watch_brings(stage.cluster.put(a_resource()))
+
+    await stage.resync.full()
+
+    asked = [resource for _, resource, _ in stage.cluster.requests]
+    assert sorted(asked) == sorted(kind.plural for kind in kinds.CHILDREN)
