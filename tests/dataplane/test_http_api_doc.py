@@ -1,0 +1,73 @@
+"""docs/http-api.md says what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from anomaly_dataplane.contract import runtime
+from anomaly_dataplane.ingest import known_series
+from anomaly_dataplane.ingest.native_sample import FIELDS
+from running_pod import RunningPod, running_pod
+
+TEXT = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
+CURLS = re.findall(r"```sh\n(curl .*?)\n```", TEXT, re.DOTALL)
+EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)]
+
+
+async def ask(pod: RunningPod, command: str) -> dict[str, object]:
+    words = shlex.split(command)
+    url = urlsplit(words[1].removeprefix("$PIPELINE"))
+    target = f"{url.path}?{url.query}" if url.query else url.path
+    if "-d" in words:
+        answer = await pod.ask(target, "POST", words[words.index("-d") + 1])
+    else:
+        answer = await pod.ask(target)
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+@pytest.mark.parametrize("command", CURLS)
+async def test_every_command_works_as_it_stands(command: str) -> None:
+    """Pasted into a terminal it is answered 200."""
+    async with running_pod() as pod:
+        await ask(pod, command)
+
+
+async def test_the_examples_have_the_fields_of_real_answers() -> None:
+    """Of a pod that has found something."""
+    start = time.time() - 100
+    samples = [
+        {"metric": "m", "timestamp": start + i, "value": 70 + (i % 3) * 0.1} for i in range(60)
+    ]
+    outlier = {"metric": "m", "timestamp": start + 60, "value": 99}
+    ingest, verdict, stats, anomalies = EXAMPLES
+    async with running_pod() as pod:
+        assert set(ingest) == set((await pod.ingest(samples)).json)
+        told = (await pod.ingest(outlier, "?verdicts=true")).json["verdicts"][0]  # type: ignore[index]
+        assert set(verdict) == set(told)
+        assert set(verdict["anomaly"]) == set(told["anomaly"])
+        assert set(stats) == set((await pod.ask("/api/v1/stats")).json)
+        found = (await pod.ask("/api/v1/anomalies")).json["anomalies"]
+        assert set(anomalies["anomalies"][0]) == set(found[0])  # type: ignore[index]
+
+
+def test_every_path_field_and_limit_is_named() -> None:
+    """As the code has them."""
+    for name, path in vars(runtime).items():
+        if name.startswith("PATH_"):
+            assert f"{path}`" in TEXT
+    assert set(FIELDS) == set(re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE))
+    for limit in (
+        known_series.MAX_METRIC_LENGTH,
+        known_series.MAX_LABELS,
+        known_series.MAX_LABEL_NAME_LENGTH,
+        known_series.MAX_LABEL_VALUE_LENGTH,
+    ):
+        assert str(limit) in TEXT
