@@ -104,7 +104,7 @@ def _row(found: Finding, mark: str) -> tuple[str, ...]:
         number(found.value),
         f"{number(low)} to {number(high)}",
         ("+" if found.z > 0 else "") + number(found.z),
-        f"{words} [yellow]{escape(mark)}[/yellow]" if mark else words,
+        f"{words}\n[yellow]{escape(mark)}[/yellow]" if mark else words,
     )
 
 

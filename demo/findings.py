@@ -180,7 +180,7 @@ def number(value: float) -> str:
         return f"{value:.1f}"
     if size >= 1:
         return f"{value:.2f}"
-    return f"{value:.3g}"
+    return f"{value:#.3g}" if value else "0"
 
 
 def truth(recorded: Tally, live: Tally, found: int) -> str:

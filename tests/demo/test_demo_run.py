@@ -1,0 +1,99 @@
+"""The demo as people run it: real processes, real load, real HTTP; and Ctrl-C in its midst."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from demo import burst
+from demo.target import ROOT
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "160", "REDIS_URL": "", "PYTHONUNBUFFERED": "1"}
+
+
+def test_a_quick_run_finds_the_burst_and_tells_the_truth(tmp_path: Path) -> None:
+    """On the in-process store: all is sent and taken, and the injected load is an anomaly."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "--quick"],
+        cwd=ROOT,
+        # No redis-server can be found on this PATH.
+        env={**ENVIRONMENT, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    shown = done.stdout
+
+    assert done.returncode == 0, shown + done.stderr
+    assert "the data plane's own memory, because no redis-server" in shown
+    assert re.search(r"[1-4] of 4 series: .* after [0-3]\.\d s", shown), shown
+    assert "<- the injected burst" in shown
+    truth = re.search(r"(\d+) samples sent in (\d+) requests \((\d+) requests/s", shown)
+    assert truth is not None, shown
+    assert int(truth[1]) == 1268 + 115 * 4
+    assert int(truth[3]) > 50
+    assert "duplicate" not in shown
+    # The strongest of WaterFlow is its abrupt low of 27 April 2022, whatever the machine does.
+    assert re.search(r"2022-04-27 13:00 +91\.30 .* -14\.21", shown), shown
+    assert seconds < 60, f"{seconds:.0f} s; about 16 on an idle machine"
+
+
+@pytest.mark.redis
+def test_ctrl_c_stops_everything_that_was_started() -> None:
+    """In the midst of the burst: data plane, Redis and every load process go, by their pids."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "demo", "--quick"],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    me = psutil.Process(demo.pid)
+    family: list[psutil.Process] = []
+    give_up = time.monotonic() + 60
+    try:
+        while not any("demo.load" in _words(child) for child in family):
+            assert demo.poll() is None, demo.communicate()[0]
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+            family = me.children(recursive=True)
+        assert any("anomaly_dataplane" in _words(child) for child in family)
+        demo.send_signal(signal.SIGINT)
+        said, _ = demo.communicate(timeout=20)
+    finally:
+        demo.kill()
+        demo.wait()
+
+    assert demo.returncode == 130
+    assert "everything that the demo had started is gone" in said
+    assert [child for child in family if child.is_running()] == []
+
+
+def test_the_load_is_gone_when_its_block_ends() -> None:
+    """Nobody has to wait for it, and none is left."""
+    mine = psutil.Process()
+    before = {child.pid for child in mine.children()}
+
+    with burst.load(30.0):
+        started = [child for child in mine.children() if child.pid not in before]
+        assert len(started) >= 3
+
+    assert [child for child in started if child.is_running()] == []
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
