@@ -23,7 +23,8 @@ STOCK_IMAGE = (
     "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
 )
 """The default of the kind release in gomod/go.mod."""
-_INGRESS = addons.IngressAddresses(ingress_address="0.0.0.0", ingress_port=80)  # noqa: S104
+_INGRESS = addons.IngressAddresses(ingress_address="0.0.0.0")  # noqa: S104
+_INGRESS_PORTS = (_INGRESS.ingress_port, _INGRESS.ingress_tls_port)
 _DEFAULT_NETWORK = "/kind/manifests/default-cni.yaml"
 
 
@@ -171,7 +172,8 @@ def configuration(image: str, *, brings_network: bool) -> dict[str, Any]:
                 "role": "control-plane",
                 "image": image,
                 "extraPortMappings": [
-                    {"containerPort": 80, "hostPort": 18080, "listenAddress": "127.0.0.1"}
+                    {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"}
+                    for port in _INGRESS_PORTS
                 ],
                 "kubeadmConfigPatches": [yaml.safe_dump(kubelet, sort_keys=False)],
             }

@@ -18,7 +18,7 @@ from devcluster.processes import Daemon
 from devcluster.screen import say, step, wait_for
 from devcluster.versions import LOCAL_CONTEXT
 
-_INGRESS = addons.IngressAddresses(ingress_address="127.0.0.1", ingress_port=18080)
+_INGRESS = addons.IngressAddresses(ingress_address="127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)

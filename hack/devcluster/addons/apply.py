@@ -12,6 +12,7 @@ from devcluster.paths import PACKAGE, Cache
 from devcluster.screen import step, wait_for
 
 _CONTOUR = "github.com/projectcontour/contour"
+_GATEWAY_API = "sigs.k8s.io/gateway-api"
 _CONTOUR_FILES = ("00-common.yaml", "01-crds.yaml", "02-rbac.yaml", "02-role-contour.yaml")
 
 
@@ -20,7 +21,7 @@ class IngressAddresses:
     """Where Envoy listens on the node's network and the ports the pair needs on its loopback."""
 
     ingress_address: str
-    ingress_port: int
+    ingress_port: int = 18080
     ingress_tls_port: int = 18443
     xds_port: int = 18001
     contour_http_port: int = 18002
@@ -45,17 +46,12 @@ class Wanted:
 
 def apply(cache: Cache, kubectl: Kubectl, wanted: Wanted) -> None:
     """Apply every add-on that is wanted; they may still be starting when this returns."""
-    names = ["metrics", "ingress"]
+    names = ["metrics", "gateway", "ingress"]
     names += ["dns"] if wanted.dns else []
     names += ["storage"] if wanted.storage else []
     with step("applying the add-ons"):
         kubectl.apply(contour_prerequisites(cache))
-        kubectl(
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd/httpproxies.projectcontour.io",
-        )
+        kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
         objects = [manifest for name in names for manifest in own(name)]
         kubectl.apply([wanted.ingress.config_map(), *objects])
 
@@ -83,9 +79,16 @@ def own(name: str) -> Sequence[Manifest]:
 
 
 def contour_prerequisites(cache: Cache) -> Sequence[Manifest]:
-    """Return Contour's namespace, accounts, rights and CRDs, from its own module."""
-    folder = module_folder(go_command(cache), _CONTOUR) / "examples" / "contour"
-    return [manifest for name in _CONTOUR_FILES for manifest in _objects(folder / name)]
+    """Return Contour's namespace, accounts, rights and CRDs, and the CRDs of the Gateway API.
+
+    They come from their own modules. Contour watches TCP and TLS routes too, hence `experimental`.
+    """
+    go = go_command(cache)
+    contour = module_folder(go, _CONTOUR) / "examples" / "contour"
+    gateway_api = module_folder(go, _GATEWAY_API) / "config" / "crd" / "experimental"
+    files = [contour / name for name in _CONTOUR_FILES]
+    files += sorted(gateway_api.glob("gateway.networking.k8s.io_*.yaml"))
+    return [manifest for file in files for manifest in _objects(file)]
 
 
 def _objects(path: Path) -> Iterator[Manifest]:

@@ -10,7 +10,6 @@ from devcluster.processes import identify
 from devcluster.screen import wait_for
 
 _MOUNT = Path("/sys/fs/cgroup")
-_CONTROLLERS_FILE = "cgroup.controllers"
 
 
 def up() -> None:
@@ -34,11 +33,10 @@ def down() -> None:
 
 def roots(mount: Path = _MOUNT) -> list[Path]:
     """Return the group's folder in each mounted hierarchy: one in version 2, many in version 1."""
-    if (mount / _CONTROLLERS_FILE).exists():
+    if (mount / "cgroup.procs").exists():
         return [mount / CGROUP]
     hierarchies = {path.resolve() for path in mount.iterdir() if path.is_dir()}
-    usable = (path for path in hierarchies if not (path / _CONTROLLERS_FILE).exists())
-    return sorted(path / CGROUP for path in usable if (path / "tasks").exists())
+    return sorted(path / CGROUP for path in hierarchies if (path / "cgroup.procs").exists())
 
 
 def _is_empty_after_killing() -> bool:

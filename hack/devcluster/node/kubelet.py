@@ -29,6 +29,7 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
             f"--config={layout.config}/kubelet.yaml",
             f"--kubeconfig={layout.kubeconfig('kubelet')}",
             f"--root-dir={layout.state}/kubelet",
+            f"--cert-dir={layout.state}/kubelet-pki",
             f"--hostname-override={NODE_NAME}",
             f"--node-ip={NODE_IP}",
         ),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from devcluster.command import run, succeeds
 from devcluster.node import cgroups, containerd, network
-from devcluster.node.layout import VOLUMES, Layout
-from devcluster.processes import Daemon, end, identify
+from devcluster.node.layout import NFT_TABLE, VOLUMES, Layout
+from devcluster.processes import Daemon, end, identify, running_programs
 from devcluster.screen import step
 
 _SHARED_FOLDERS = (
@@ -34,6 +34,11 @@ def down(layout: Layout, daemons: tuple[Daemon, ...]) -> None:
     with step("removing the local cluster"):
         for daemon in reversed(daemons):
             daemon.stop()
+        # A run that was killed between starting a process and writing its identity down.
+        names = {daemon.name for daemon in daemons}
+        for lost in running_programs(layout.cache.root / "bin"):
+            if Path(lost.program).name in names:
+                end(lost)
         if containerd.daemon(layout).is_running():
             containerd.remove_everything(layout)
         containerd.daemon(layout).stop()
@@ -83,7 +88,8 @@ def _tidy_shared_folders() -> None:
         if not folder.is_dir():
             continue
         for path in folder.iterdir():
-            if path.is_symlink() and not path.exists():
+            dead_link = path.is_symlink() and not path.exists()
+            if dead_link or path.name.startswith(f"{NFT_TABLE}-"):  # a CNI result of our network
                 path.unlink()
         if not any(folder.iterdir()):
             folder.rmdir()
