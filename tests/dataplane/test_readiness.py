@@ -42,10 +42,13 @@ class Store(MemoryStore):
 
 
 async def test_the_watch_follows_the_store() -> None:
-    """Down, hanging, up: each is noticed at the next ping, with its reason."""
+    """Down, hanging, up: each is noticed at the next ping, with its reason.
+
+    Once it was reached the pod stays ready: somebody has to tell senders to come back.
+    """
     told, readiness, seen = Told(), Readiness(), []
-    store = Store("ok", "fails", "hangs", "ok")
-    times = iter([0.0, 1.0, 1.0, 2.5, 2.5, 3.5])
+    store = Store("fails", "ok", "fails", "hangs", "ok")
+    times = iter([0.0, 1.0, 1.0, 2.5, 2.5, 3.5, 3.5, 4.5])
 
     async def sleep(seconds: float) -> None:
         assert seconds == PING_INTERVAL_SECONDS
@@ -64,28 +67,31 @@ async def test_the_watch_follows_the_store() -> None:
             timeout_seconds=0.01,
         )
     assert seen == [
-        (True, "ok"),
         (False, "connection refused"),
-        (False, "no answer within 0.01 s"),
+        (True, "ok"),
+        (True, "connection refused"),
+        (True, "no answer within 0.01 s"),
         (True, "ok"),
     ]
-    assert told.up == [True, False, False, True]
-    assert told.lag == [0.0, 0.5, 0.0]
+    assert told.up == [False, True, False, False, True]
+    assert told.lag == [0.0, 0.5, 0.0, 0.0]
 
 
 async def test_the_probes_tell_what_is_wrong_and_liveness_does_not_care() -> None:
     """A restart would not bring Redis back."""
     async with running_pod() as pod:
-        pod.pod.readiness.store_error = ""
-        assert (await pod.admin("/readyz")).json == {
-            "status": "ok",
-            "checks": {"store": "ok", "serving": "ok"},
-        }
-        pod.pod.readiness.store_error = "connection refused"
+        readiness = pod.pod.readiness
+        readiness.reached_store, readiness.store_error = False, "connection refused"
         answer = await pod.admin("/readyz")
         assert answer.status == 503
         assert answer.json["checks"] == {"store": "connection refused", "serving": "ok"}
         assert (await pod.admin("/livez")).status == 200
+
+        readiness.saw_store("")
+        assert (await pod.admin("/readyz")).json == {
+            "status": "ok",
+            "checks": {"store": "ok", "serving": "ok"},
+        }
 
 
 async def test_the_probes_are_not_on_the_public_port() -> None:

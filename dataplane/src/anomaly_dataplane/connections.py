@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from aiohttp import web
 
@@ -56,6 +57,6 @@ class _TurnAway(asyncio.Protocol):
     """Answers 503 before anything is read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(_TURNED_AWAY)
+        # uvloop's transports are of no class of asyncio's.
+        cast(asyncio.WriteTransport, transport).write(_TURNED_AWAY)
         transport.close()

@@ -1,7 +1,8 @@
-"""Whether this pod should get requests: the store answers, and nobody told the pod to stop.
+"""Whether this pod should get requests: it reached the store once, and nobody told it to stop.
 
-`app.py` runs the watch in the background, so that a probe costs nothing and never waits for Redis;
-`health.py` shows the result.
+A store that goes away later does not make pods unready: all share it, so no pod would be left to
+tell senders 503 with Retry-After, or the operator why. `app.py` runs the watch in the background,
+so that a probe costs nothing and never waits for Redis; `health.py` shows the result.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ class Readiness:
     Attributes:
         leaving: the pod was told to stop.
         store_error: why the store cannot take a commit, "" while it can.
+        reached_store: it could once. A pod with a wrong password never replaces a good one.
     """
 
     def __init__(self) -> None:
         self.leaving = False
         self.store_error = "not asked yet"
+        self.reached_store = False
 
     def checks(self) -> dict[str, str]:
         """By name, "ok" or what is wrong."""
@@ -45,8 +48,13 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """Whether all checks are ok."""
-        return not self.leaving and not self.store_error
+        """Whether to send requests here."""
+        return self.reached_store and not self.leaving
+
+    def saw_store(self, error: str) -> None:
+        """Take note of a ping: "" or why it failed."""
+        self.store_error = error
+        self.reached_store = self.reached_store or not error
 
 
 async def watch_store(
@@ -60,7 +68,7 @@ async def watch_store(
 ) -> None:
     """Ask the store for ever whether it is up, and measure how late the event loop wakes us."""
     while True:
-        readiness.store_error = await _ping(store, timeout_seconds)
+        readiness.saw_store(await _ping(store, timeout_seconds))
         listener.store_up(not readiness.store_error)
         before = clock()
         await sleep(PING_INTERVAL_SECONDS)

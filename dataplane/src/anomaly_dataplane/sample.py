@@ -47,7 +47,7 @@ class Anomaly:
     """An event that people hear of, as it stands in the outbox stream.
 
     Attributes:
-        id: `<series id>-<time>`, stable under retry.
+        id: `<series id>-<time in microseconds>`, stable under retry.
         time: Unix time of the sample in milliseconds.
         score: of the method that raised it; for ZScore it is |z|.
         threshold: what the score had to reach.

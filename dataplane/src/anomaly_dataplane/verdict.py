@@ -45,7 +45,7 @@ def anomaly(
         rules.min_rel_deviation * abs(mean),
     )
     return Anomaly(
-        id=f"{series.id}-{time:.0f}",
+        id=f"{series.id}-{time * 1000:.0f}",
         metric=series.metric,
         labels=series.labels,
         time=time,
