@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as Screen
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from demo.findings import Finding, Group, number, why
@@ -16,6 +23,23 @@ from demo.tally import Tally
 
 _WIDTH_OF_FILES = 120
 """Where there is no terminal whose width could be asked."""
+
+
+class Bar:
+    """One progress bar."""
+
+    def __init__(self, bars: Progress, task: TaskID, tally: Tally) -> None:
+        self._bars = bars
+        self._task = task
+        self._tally = tally
+
+    def advance(self) -> None:
+        """One request more is done."""
+        self._bars.update(self._task, advance=1, seen=_seen(self._tally))
+
+    def extend(self) -> None:
+        """One request more is to do."""
+        self._bars.update(self._task, total=(self._bars.tasks[self._task].total or 0) + 1)
 
 
 class Console:
@@ -48,7 +72,7 @@ class Console:
         self._screen.print(escape(output.rstrip()), soft_wrap=True)
 
     @contextmanager
-    def progress(self, what: str, total: int, tally: Tally) -> Iterator[Callable[[], None]]:
+    def progress(self, what: str, total: int, tally: Tally) -> Iterator[Bar]:
         """A progress bar over requests that shows what a tally has counted so far."""
         columns = (
             TextColumn("[cyan]{task.description}[/cyan]"),
@@ -60,10 +84,7 @@ class Console:
         with Progress(*columns, console=self._screen, refresh_per_second=8) as bars:
             task = bars.add_task(f"{what:<11}", total=total, seen="")
 
-            def advance() -> None:
-                bars.update(task, advance=1, seen=_seen(tally))
-
-            yield advance
+            yield Bar(bars, task, tally)
 
     def findings(self, groups: Iterable[Group], mark: Callable[[Finding], str]) -> None:
         """The table of what was found; `mark` may add a word to a row."""

@@ -12,12 +12,14 @@ class Plan:
     Attributes:
         interval_seconds: between readings.
         calm: readings before the burst; more than the pipeline's minSamples, or it says nothing.
+        patience: further readings at most until the pipeline listens again; see `listening`.
         burst_seconds: of load.
         after: readings after the burst.
     """
 
     interval_seconds: float
     calm: int
+    patience: int
     burst_seconds: float
     after: int
 
@@ -32,5 +34,5 @@ class Plan:
         return self.calm + self.during + self.after
 
 
-FULL = Plan(interval_seconds=0.2, calm=110, burst_seconds=6.0, after=15)
-QUICK = Plan(interval_seconds=0.1, calm=80, burst_seconds=3.0, after=5)
+FULL = Plan(interval_seconds=0.2, calm=110, patience=50, burst_seconds=6.0, after=15)
+QUICK = Plan(interval_seconds=0.1, calm=80, patience=40, burst_seconds=3.0, after=5)

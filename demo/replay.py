@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from demo import burst
 from demo.burst import Burst
 from demo.client import Client, Json
+from demo.listening import Listening
 from demo.plan import Plan
 from demo.sample import Sample
-from demo.sources.machine import Machine
+from demo.sources.machine import NETWORK, Machine
 from demo.tally import Tally
 
-Advance = Callable[[], None]
-"""Told after every request."""
+
+class Bar(Protocol):
+    """Shows how far a replay is."""
+
+    def advance(self) -> None:
+        """One request more is done."""
+
+    def extend(self) -> None:
+        """One request more is to do."""
 
 
-def history(client: Client, samples: Sequence[Sample], tally: Tally, advance: Advance) -> None:
+def history(client: Client, samples: Sequence[Sample], tally: Tally, bar: Bar) -> None:
     """Replay a recorded series as its device would have sent it: one sample a request, in order."""
     started = time.monotonic()
     for sample in samples:
         tally.add(client.send([sample]))
         tally.seconds = time.monotonic() - started
-        advance()
+        bar.advance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +44,13 @@ class Live:
     during: list[tuple[Sample, Json]]
 
 
-def live(client: Client, machine: Machine, plan: Plan, tally: Tally, advance: Advance) -> Live:
-    """Send readings of the machine as they are taken, with a burst of load in their midst."""
+def live(client: Client, machine: Machine, plan: Plan, tally: Tally, bar: Bar) -> Live:
+    """Send readings of the machine as they are taken, with a burst of load in their midst.
+
+    The burst waits, within the plan's patience, until an anomaly just before it is over.
+    """
     pace = _Pace(plan.interval_seconds)
+    listening = Listening()
     started = time.monotonic()
 
     def take(readings: int) -> list[tuple[Sample, Json]]:
@@ -47,12 +60,18 @@ def live(client: Client, machine: Machine, plan: Plan, tally: Tally, advance: Ad
             samples = machine.read()
             verdicts = client.send(samples)
             taken += zip(samples, verdicts, strict=True)
+            listening.heard(samples, verdicts)
             tally.add(verdicts)
             tally.seconds = time.monotonic() - started
-            advance()
+            bar.advance()
         return taken
 
     take(plan.calm)
+    for _ in range(plan.patience):
+        if listening.to(NETWORK):
+            break
+        bar.extend()
+        take(1)
     begin = time.time()
     with burst.load(plan.burst_seconds):
         during = take(plan.during)

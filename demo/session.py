@@ -33,17 +33,18 @@ def run(target: Target, plan: Plan, console: Console, *, keep: bool) -> None:
             f"{len(samples)} hourly readings of a water main, March to May 2022 (from the river "
             "package), one sample a request",
         )
-        with console.progress("replaying", len(samples), recorded) as advance:
-            replay.history(client, samples, recorded, advance)
+        with console.progress("replaying", len(samples), recorded) as bar:
+            replay.history(client, samples, recorded, bar)
         console.step(
             "Machine",
             f"CPU, memory, network and context switches of {device}, every "
-            f"{plan.interval_seconds:g} s; after {plan.calm * plan.interval_seconds:.0f} s a burst "
+            f"{plan.interval_seconds:g} s; after "
+            f"{plan.calm * plan.interval_seconds:.0f} s or so a burst "
             f"of real load of {plan.burst_seconds:g} s",
         )
         source = Machine(device)
-        with console.progress("live", plan.readings, live) as advance:
-            watched = replay.live(client, source, plan, live, advance)
+        with console.progress("live", plan.readings, live) as bar:
+            watched = replay.live(client, source, plan, live, bar)
         _report(client, watched, device, recorded, live, console)
         if keep:
             console.note(f"\nGoing on with live readings until Ctrl-C. Ask it:\n  {_curl(target)}")
