@@ -70,6 +70,7 @@ def wait_until_ready(kubectl: Kubectl) -> None:
                     "deployment",
                     "--all",
                 )
+        kubectl.apply(own("metrics-api"))
         wait_for("the metrics API", lambda: kubectl.answers("top", "nodes"), 90, pause=1)
 
 
