@@ -1,4 +1,4 @@
-"""Fixtures that many folders share: real Redis servers, one a session."""
+"""What many folders share: real Redis servers, one a session, and no test that fails by the clock."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from redis_server import RedisServer, redis_cluster, redis_server
+
+# A slow or busy machine must not fail a property.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 
 @pytest.fixture(scope="session")
