@@ -113,8 +113,8 @@ def test_a_list_reveals_what_the_watch_has_missed(known: Inventory) -> None:
     known.put_child(a_child("Deployment"))
     known.put_child(a_child("Service"))
 
-    assert known.replace_children(kinds.DEPLOYMENT, [a_child("Deployment")]) == set()
-    assert known.replace_children(kinds.DEPLOYMENT, []) == {KEY}
+    assert known.replace_children(kinds.DEPLOYMENT, None, [a_child("Deployment")]) == set()
+    assert known.replace_children(kinds.DEPLOYMENT, None, []) == {KEY}
     assert set(known.children(KEY)) == {ChildRef("Service", "boiler")}
 
 

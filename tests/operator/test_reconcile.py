@@ -429,6 +429,22 @@ async def test_the_pipelines_own_word_on_redis_counts() -> None:
     assert stage.says(Type.READY) == ("False", "AuthenticationFailed")
 
 
+async def test_a_pod_that_never_got_ready_is_asked_directly() -> None:
+    """With a wrong password from the start the Service has no pod behind it."""
+    stage = Stage({"redis": {"mode": "Standalone", "urls": ["r:6379"]}})
+    await stage.reconcile()
+    pod = _pod({"running": {}})
+    pod["status"]["podIP"] = "10.1.1.1"
+    stage.cluster.put(pod)
+    stage.stats.answer = some_stats(redis_up=False, redis_error="NOAUTH")
+    stage.seconds += 30
+
+    await stage.reconcile()
+
+    assert stage.says(Type.READY) == ("False", "AuthenticationFailed")
+    assert stage.stats.asked_at == ("10.1.1.1", 8080)
+
+
 async def test_one_missed_answer_changes_nothing() -> None:
     """Three in a row do."""
     stage = Stage({"redis": {"mode": "Standalone", "urls": ["r:6379"]}})

@@ -59,10 +59,10 @@ class FakeStats:
 
     def __init__(self) -> None:
         self.answer: Stats | None = None
-        self.asked = 0
+        self.asked_at: tuple[str, int] | None = None
 
     async def read(self, host: str, port: int) -> Stats | None:
-        self.asked += 1
+        self.asked_at = (host, port)
         return self.answer
 
 
@@ -125,7 +125,7 @@ class Stage:
                 for body in live:
                     self.known.put_pipeline(_copy(body), watched=True)
             else:
-                self.known.replace_children(kind, [_copy(found) for found in live])
+                self.known.replace_children(kind, None, [_copy(found) for found in live])
 
     async def reconcile(self) -> float | None:
         """Deliver events and do the pipeline once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -53,6 +54,9 @@ def _run(configured: settings.Settings) -> int:
         asyncio.run(run(configured))
     except KeyboardInterrupt:
         return 130
+    except Exception:
+        logging.getLogger(__name__).exception("a part of the operator has failed; ending")
+        return 1
     return 0
 
 

@@ -51,7 +51,8 @@ class Applier:
             try:
                 await self._apply_one(key, pipeline, ref, manifest, applied)
             except ApiError as error:
-                _sort(outcome, ref, error)
+                if error.code != 404 or kinds.of(manifest) not in kinds.OPTIONAL:
+                    _sort(outcome, ref, error)  # else: its API was uninstalled a moment ago
             except Retry as retry:
                 outcome.retries.append(retry)
             except OwnedByOther as foreign:

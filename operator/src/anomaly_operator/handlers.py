@@ -91,6 +91,8 @@ def kopf_settings(settings: Settings) -> kopf.OperatorSettings:
     tuned.watching.client_timeout = 310
     tuned.watching.connect_timeout = 30
     tuned.networking.request_timeout = settings.api_timeout_seconds
+    # Never longer than 5 s between two tries: an API server that is back should be noticed soon.
+    tuned.networking.error_backoffs = (1, 1, 2, 3, *[5] * 20)
     # Handlers only take notes, so the workers are many and gone quickly.
     tuned.queueing.worker_limit = 100
     tuned.queueing.idle_timeout = 0.1

@@ -246,8 +246,16 @@ class Inventory:
     def children(self, key: Key) -> Mapping[ChildRef, Child]:
         return self._children.get(key, {})
 
-    def replace_children(self, kind: Kind, manifests: Iterable[Manifest]) -> set[Key]:
-        """Take a full list of a kind as the truth; return the pipelines that it changes."""
+    def replace_children(
+        self, kind: Kind, namespace: str | None, manifests: Iterable[Manifest]
+    ) -> set[Key]:
+        """Take a full list of a kind as the truth; return the pipelines that it changes.
+
+        Args:
+            kind: what was listed.
+            namespace: where, None for everywhere.
+            manifests: all there are.
+        """
         changed: set[Key] = set()
         listed: set[tuple[Key, ChildRef]] = set()
         for manifest in manifests:
@@ -259,6 +267,8 @@ class Inventory:
             if key is not None:
                 changed.add(key)
         for key, siblings in list(self._children.items()):
+            if namespace not in (None, key.namespace):
+                continue
             for ref in [ref for ref in siblings if ref.kind == kind.kind]:
                 if (key, ref) not in listed:
                     del siblings[ref]

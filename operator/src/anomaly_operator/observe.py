@@ -67,6 +67,16 @@ def trouble(pods: Iterable[Manifest]) -> Trouble | None:
     return min(found, key=lambda each: _SEVERITY.index(each.reason), default=None)
 
 
+def running_pod(pods: Iterable[Manifest]) -> str:
+    """The address of a pod whose container runs, ready or not; empty if there is none."""
+    for pod in pods:
+        status = pod.get("status") or {}
+        states = [each.get("state") or {} for each in status.get("containerStatuses") or ()]
+        if "deletionTimestamp" not in pod["metadata"] and any("running" in s for s in states):
+            return str(status.get("podIP") or "")
+    return ""
+
+
 _SEVERITY = (
     Reason.INVALID_IMAGE_NAME,
     Reason.IMAGE_PULL_BACK_OFF,

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from anomaly_dataplane.contract import runtime
 from anomaly_operator import desired, events, inventory, kinds, names, observe, spec, status
 from anomaly_operator.apply import Applied, Applier, Outcome, OwnedByOther, check_owner
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.desired import redis
 from anomaly_operator.errors import ApiError, InvalidSpec, Retry
 from anomaly_operator.inventory import ChildRef, Inventory, Key
-from anomaly_operator.observe import Failure, Observed, Trouble
+from anomaly_operator.observe import Failure, Observed
 from anomaly_operator.settings import Settings
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.stats import Stats, StatsReader
@@ -211,42 +212,58 @@ class Reconciler:
         outcome: Outcome,
         service_monitors: bool,
     ) -> Observed:
-        children = self._inventory.children(key)
+        children = dict(self._inventory.children(key))
         workload = children.get(ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(key.name)))
         store = children.get(ChildRef(kinds.STATEFUL_SET.kind, names.redis(key.name)))
         complete = workload is not None and observe.rolled_out(workload)
-        enough = complete and observe.ready_replicas(workload) >= pipeline.min_pods
-        store_fine = pipeline.redis.managed is None or observe.redis_ready(store)
-        if observe.ready_replicas(workload) > 0:
-            await self._ask_stats(key, pipeline, memory)
-        else:
-            memory.stats = None
+        ready = observe.ready_replicas(workload)
+        pods: tuple[Manifest, ...] = ()
+        store_pods: tuple[Manifest, ...] = ()  # both listed only while something is wrong
+        if not complete or ready < pipeline.min_pods:
+            pods = await self._pods(key, names.DATAPLANE)
+        if pipeline.redis.managed is not None and not observe.redis_ready(store):
+            store_pods = await self._pods(key, names.REDIS)
+        await self._ask_stats(memory, self._where_to_ask(key, pipeline, ready, pods))
         return Observed(
-            children=dict(children),
+            children=children,
             failures=tuple(outcome.failures),
             pending=str(outcome.retries[0]) if outcome.retries else "",
-            dataplane_trouble=None if enough else await self._trouble(key, names.DATAPLANE),
-            redis_trouble=None if store_fine else await self._trouble(key, names.REDIS),
+            dataplane_trouble=observe.trouble(pods),
+            redis_trouble=observe.trouble(store_pods),
             stats=memory.stats,
             samples_per_second=memory.samples_per_second,
             service_monitors=service_monitors,
             now=self._wall_clock(),
         )
 
-    async def _trouble(self, key: Key, component: str) -> Trouble | None:
+    async def _pods(self, key: Key, component: str) -> tuple[Manifest, ...]:
         selector = observe.selector(key.name, component)
-        return observe.trouble(await self._cluster.select(kinds.POD, key.namespace, selector))
+        return tuple(await self._cluster.select(kinds.POD, key.namespace, selector))
 
-    async def _ask_stats(self, key: Key, pipeline: Pipeline, memory: Memory) -> None:
+    def _where_to_ask(
+        self, key: Key, pipeline: Pipeline, ready: int, pods: Iterable[Manifest]
+    ) -> tuple[str, int] | None:
+        """The Service; or, since it reaches ready pods only, a pod that runs without being it."""
+        if not ready:
+            address = observe.running_pod(pods)
+            return (address, runtime.HTTP_PORT) if address else None
         ref = ChildRef(kinds.SERVICE.kind, names.dataplane(key.name))
         front = self._inventory.children(key).get(ref)
+        if front is None or not front.cluster_ip:
+            return None
+        return front.cluster_ip, pipeline.expose.service_port
+
+    async def _ask_stats(self, memory: Memory, address: tuple[str, int] | None) -> None:
+        if address is None:
+            memory.stats = None
+            return
         now = self._clock()
         settled = memory.not_ready_since is None
-        rest = self._settings.stats_seconds * 0.85 if settled else SETTLING_SECONDS * 0.85
-        if front is None or not front.cluster_ip or now - memory.stats_asked < rest:
+        rest = self._settings.stats_seconds if settled else SETTLING_SECONDS
+        if now - memory.stats_asked < rest * 0.85:
             return
         memory.stats_asked = now
-        stats = await self._stats.read(front.cluster_ip, pipeline.expose.service_port)
+        stats = await self._stats.read(*address)
         if stats is None:
             memory.stats_missed += 1
             if memory.stats_missed >= STATS_KEPT:

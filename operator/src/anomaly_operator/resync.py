@@ -15,7 +15,8 @@ from collections.abc import Callable
 from anomaly_operator import kinds, names
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.errors import ApiError
-from anomaly_operator.inventory import Inventory, Key, key_of, version_of
+from anomaly_operator.inventory import Inventory, Key, Manifest, key_of, version_of
+from anomaly_operator.kinds import Kind
 from anomaly_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,13 @@ class Resync:
             return f"the watch was not known to be sound for {self.watch_age():.0f} s"
         return ""
 
+    async def open_namespaces(self) -> tuple[str, ...]:
+        """Those of the namespaces to serve in which we may list pipelines."""
+        wanted = self._settings.watch_namespaces
+        return tuple(
+            [each for each in wanted if await self._list(kinds.PIPELINE, each) is not None]
+        )
+
     async def run(self) -> None:
         """Probe and resync until cancelled."""
         while True:
@@ -77,23 +85,36 @@ class Resync:
         """List every kind of child and take the lists as the truth."""
         changed: set[Key] = set()
         for kind in kinds.CHILDREN:
-            if kind in kinds.OPTIONAL and not await self._cluster.serves(kind):
-                changed |= self._inventory.replace_children(kind, [])
-                continue
-            found = []
+            served = kind not in kinds.OPTIONAL or await self._cluster.serves(kind)
             for namespace in self._namespaces():
-                found += await self._cluster.select(kind, namespace, names.MANAGED_SELECTOR)
-            changed |= self._inventory.replace_children(kind, found)
+                found = await self._list(kind, namespace) if served else []
+                if found is not None:
+                    changed |= self._inventory.replace_children(kind, namespace, found)
         for key in changed:
             self._enqueue(key)
         seconds = self._settings.resync_seconds * (0.9 + 0.2 * self._jitter())
         self._next_full = self._clock() + seconds
 
+    async def _list(self, kind: Kind, namespace: str | None) -> list[Manifest] | None:
+        """A full list, or None where we are not let in: one namespace never harms the others."""
+        selector = "" if kind is kinds.PIPELINE else names.MANAGED_SELECTOR
+        try:
+            return await self._cluster.select(kind, namespace, selector)
+        except ApiError as error:
+            if error.transient:
+                raise
+            log.warning("%s in %s: %s", kind.plural, namespace or "all namespaces", error)
+            return None
+
     async def probe(self) -> None:
         """List the pipelines; what the watch has not brought is reconciled all the same."""
         listed: dict[Key, int] = {}
+        closed: set[str | None] = set()
         for namespace in self._namespaces():
-            for body in await self._cluster.select(kinds.PIPELINE, namespace, ""):
+            found = await self._list(kinds.PIPELINE, namespace)
+            if found is None:
+                closed.add(namespace)
+            for body in found or ():
                 key = key_of(body)
                 listed[key] = version_of(body)
                 if self._inventory.put_pipeline(body, watched=False):
@@ -105,7 +126,8 @@ class Resync:
             if self._inventory.watched_version(key) < version
         }
         for key, body in self._inventory.pipelines():
-            if key not in listed:  # deleted, and the watch has not told
+            if key not in listed and not closed & {None, key.namespace}:
+                # Deleted, and the watch has not told.
                 behind[key] = -1
                 self._inventory.drop_pipeline(key, body["metadata"]["uid"])
                 self._enqueue(key)

@@ -51,22 +51,32 @@ async def run(settings: Settings) -> None:
                 settings.bind, settings.http_port, telemetry.registry, resync.deaf, ready.is_set
             )
         )
-        await _first_lists(resync)
-        await _together(settings, known, queue, resync, ready)
+        namespaces = await _first_lists(settings, resync)
+        await _together(settings, namespaces, known, queue, resync, ready)
 
 
-async def _first_lists(resync: Resync) -> None:
-    """Learn of the children that exist; an API server that is away is waited for."""
+async def _first_lists(settings: Settings, resync: Resync) -> tuple[str, ...]:
+    """Learn of the children that exist; an API server that is away is waited for.
+
+    Returns the namespaces to watch. One that we may not list would end kopf as a whole; it is left
+    to the resync, and watched after the restart that its first change leads to.
+    """
     while True:
         try:
-            return await resync.full()
+            await resync.full()
+            found = await resync.open_namespaces()
         except ApiError as error:
             log.warning("waiting for the API server: %s", error)
-            await asyncio.sleep(2)
+        else:
+            if found or not settings.watch_namespaces:
+                return found
+            log.warning("waiting for the right to list pipelines in any of the namespaces")
+        await asyncio.sleep(5)
 
 
 async def _together(
     settings: Settings,
+    namespaces: tuple[str, ...],
     known: Inventory,
     queue: WorkQueue[Key],
     resync: Resync,
@@ -80,14 +90,14 @@ async def _together(
                 registry=handlers.registry(known, queue),
                 settings=handlers.kopf_settings(settings),
                 standalone=True,
-                clusterwide=not settings.watch_namespaces,
-                namespaces=settings.watch_namespaces,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
                 ready_flag=ready,
             ),
             name="kopf",
         ),
     }
-    log.info("serving %s", ", ".join(settings.watch_namespaces) or "all namespaces")
+    log.info("serving %s", ", ".join(namespaces) or "all namespaces")
     try:
         done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         for part in done:

@@ -66,7 +66,7 @@ def defaulted(value: Any, schema: Schema) -> Any:
 def problems(value: Any, schema: Schema, path: str) -> Iterator[Problem]:
     """Everything in `value` that the schema refuses; `path` is where `value` stands."""
     if schema.get("x-kubernetes-int-or-string"):
-        yield from _quantity(value, schema, path)
+        yield from _quantity(value, path)
         return
     wanted = schema.get("type", "object")
     if not isinstance(value, _TYPES[wanted]) or (wanted == "integer" and isinstance(value, bool)):
@@ -132,9 +132,12 @@ def _scalar(value: Any, schema: Schema, path: str) -> Iterator[Problem]:
             yield Problem(path, "must not be empty")
 
 
-def _quantity(value: Any, schema: Schema, path: str) -> Iterator[Problem]:
-    number = isinstance(value, int) and not isinstance(value, bool)
-    if not number and not (isinstance(value, str) and re.match(schema["pattern"], value)):
+_QUANTITY = re.compile(r"\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+
+
+def _quantity(value: Any, path: str) -> Iterator[Problem]:
+    number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not number and not (isinstance(value, str) and _QUANTITY.fullmatch(value)):
         yield Problem(path, f"must be a quantity such as 500m or 64Mi, not {_shown(value)}")
 
 

@@ -33,11 +33,11 @@ class Type(StrEnum):
 MAKE_READY = (
     Type.SPEC_VALID,
     Type.APPLIED,
-    Type.WORKLOAD_AVAILABLE,
     Type.REDIS_REACHABLE,
+    Type.WORKLOAD_AVAILABLE,
     Type.ROUTE_ACCEPTED,
 )
-"""What must hold for Ready, the likeliest root cause first."""
+"""What must hold for Ready, the likeliest root cause first: pods need Redis to become ready."""
 
 _MESSAGE_LENGTH = 1024
 
