@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from anomaly_operator import names
 from demo.client import Client
 from demo.console import Console
 from demo.errors import DemoError
@@ -22,7 +23,7 @@ from demo.target.kubernetes import Cluster, Object
 CHART = ROOT / "charts" / "anomaly-operator"
 RELEASE = "anomaly-operator"
 SYSTEM = "anomaly-system"
-RESOURCE = "anomalypipelines.anomalypipeline.io"
+RESOURCE = f"{names.PLURAL}.{names.GROUP}"
 
 _OURS = {"app.kubernetes.io/managed-by": "anomaly-demo"}
 _READY_SECONDS = 120.0
@@ -122,8 +123,11 @@ def _apply_afresh(cluster: Cluster, name: str) -> None:
     if cluster.find(RESOURCE, name, within) is not None:
         cluster.ask("delete", RESOURCE, name, within, "--wait=false")
         _wait_until_gone(cluster, RESOURCE, name, within)
+    selector = f"{names.LABEL_INSTANCE}={names.base(name)}"
     for kind in ("deployment", "statefulset"):
-        _wait_until_gone(cluster, kind, "--selector=app.kubernetes.io/part-of", within)
+        _wait_until_gone(
+            cluster, kind, f"--selector={names.LABEL_INSTANCE}={names.base(name)}", within
+        )
     cluster.ask("apply", within, f"--filename={EXAMPLE}")
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from demo.errors import DemoError
 from demo.target import ROOT
 
 Object = dict[str, Any]
+
+_OTHER_HELM_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,16 @@ class Cluster:
         return json.loads(text) if text.strip() else None
 
     def install(self, *arguments: str, stdin: str) -> str:
-        """Run helm."""
+        """Run helm; waits for another helm that is at work on the same release."""
         where = [f"--kubeconfig={self.kubeconfig}", f"--kube-context={self.context}"]
-        return run([self.helm, *where, *arguments], stdin=stdin)
+        give_up = time.monotonic() + _OTHER_HELM_SECONDS
+        while True:
+            try:
+                return run([self.helm, *where, *arguments], stdin=stdin)
+            except DemoError as error:
+                if "another operation" not in str(error) or time.monotonic() > give_up:
+                    raise
+            time.sleep(3.0)
 
     @property
     def _kubectl(self) -> list[str]:
@@ -93,6 +103,7 @@ def run(argv: list[str], stdin: str | None = None) -> str:
     """
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        tail = "\n".join((done.stderr + done.stdout).strip().splitlines()[-10:])
+        lines = (done.stderr + done.stdout).strip().splitlines()
+        tail = "\n".join([line for line in lines if not line.startswith("level=")][-10:])
         raise DemoError(f"`{Path(argv[0]).name} {' '.join(argv[1:])}` failed:\n{tail}")
     return done.stdout
