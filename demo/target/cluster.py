@@ -125,9 +125,7 @@ def _apply_afresh(cluster: Cluster, name: str) -> None:
         _wait_until_gone(cluster, RESOURCE, name, within)
     selector = f"{names.LABEL_INSTANCE}={names.base(name)}"
     for kind in ("deployment", "statefulset"):
-        _wait_until_gone(
-            cluster, kind, f"--selector={names.LABEL_INSTANCE}={names.base(name)}", within
-        )
+        _wait_until_gone(cluster, kind, f"--selector={selector}", within)
     cluster.ask("apply", within, f"--filename={EXAMPLE}")
 
 
