@@ -1,0 +1,64 @@
+"""The operator's own port, its metrics and its log lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import aiohttp
+
+from anomaly_operator import health, logs
+from anomaly_operator.inventory import Inventory
+from anomaly_operator.telemetry import Telemetry
+from operators import a_resource
+
+
+async def test_liveness_readiness_and_metrics_are_served() -> None:
+    """Liveness fails with the reason when the watch is deaf."""
+    known = Inventory()
+    condition = {"type": "Ready", "status": "False"}
+    known.put_pipeline({**a_resource(), "status": {"conditions": [condition]}}, watched=True)
+    telemetry = Telemetry()
+    telemetry.watch(known, lambda: 3.0, lambda: 1.5)
+    telemetry.count_request("patch", "services", 200)
+    deaf, ready = "", False
+
+    async with (
+        health.serve("127.0.0.1", 0, telemetry.registry, lambda: deaf, lambda: ready) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+    ):
+        assert (await session.get("/livez")).status == 200
+        assert (await session.get("/readyz")).status == 503
+        deaf, ready = "a change was not seen", True
+        failed = await session.get("/livez")
+        assert (failed.status, await failed.text()) == (503, "a change was not seen\n")
+        assert (await session.get("/readyz")).status == 200
+        shown = await (await session.get("/metrics")).text()
+
+    for line in (
+        "anomaly_operator_queue_depth 3.0",
+        "anomaly_operator_watch_age_seconds 1.5",
+        'anomaly_operator_api_requests_total{code="200",resource="services",verb="patch"} 1.0',
+        'anomaly_operator_pipeline_condition{name="boiler",namespace="team",status="False",'
+        'type="Ready"} 1.0',
+        'anomaly_operator_pipeline_condition{name="boiler",namespace="team",status="True",'
+        'type="Ready"} 0.0',
+    ):
+        assert line in shown
+
+
+def test_a_log_line_is_json_with_the_pipeline_in_work() -> None:
+    """Machines find every line about one pipeline."""
+    token = logs.pipeline_var.set("team/boiler")
+    try:
+        raise ValueError("boom")
+    except ValueError:
+        record = logging.LogRecord("n", logging.ERROR, "p", 1, "said %s", ("it",), sys.exc_info())
+    line = json.loads(logs.JsonFormatter().format(record))
+    text = logs.TextFormatter().format(record)
+    logs.pipeline_var.reset(token)
+
+    assert (line["namespace"], line["name"], line["message"]) == ("team", "boiler", "said it")
+    assert "boom" in line["exception"]
+    assert "[team/boiler]: said it" in text
