@@ -1,4 +1,4 @@
-"""What many folders share: real Redis servers, one a session, and no test that fails by the clock."""
+"""What many folders share: real Redis servers, and no property that fails by the clock."""
 
 from __future__ import annotations
 
