@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from anomaly_dataplane.contract.runtime import PATH_INGEST
+from device import call
 from kube import Kubectl, Manifest
 from pipelines import READY_WITHIN, RESOURCE, Pipeline, noise
 from polling import eventually, never
@@ -88,6 +91,55 @@ def events(pipeline: Pipeline) -> list[Manifest]:
     found = json.loads(answer)["items"]
     assert isinstance(found, list)
     return found
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"", 400, "empty"),
+        (b'[{"metric": "temperature"', 400, "JSON"),
+        (b'{"metric": "temperature", "value": "hot"}', 400, "value"),
+        (b'{"metric": "temperature", "value": NaN}', 400, "value"),
+        (b'{"value": 1}', 400, "metric"),
+        (b" " * 50_000_000, 413, "8388608"),
+    ],
+    ids=["empty", "cut short", "a word for a number", "NaN", "no metric", "50 MB"],
+)
+def test_a_bad_body_is_refused_and_changes_nothing(
+    boiler: Pipeline, body: bytes, status: int, words: str
+) -> None:
+    """A clear 4xx that names the place, through the ingress; the pod goes on as before."""
+    before = boiler.stats()["samples"]
+    answer = call("POST", boiler.base + PATH_INGEST, body=body)
+
+    assert answer.status == status, answer
+    assert words in str(answer.body)
+    assert boiler.stats()["samples"] == before
+    assert restarts(boiler) == [0]
+
+
+def test_a_new_threshold_needs_no_new_pod(boiler: Pipeline) -> None:
+    """`kubectl apply` with another threshold: running pods score by it."""
+    pods = {pod["metadata"]["name"] for pod in boiler.pods()}
+    boiler.apply({"detection": {"threshold": "900"}})
+    seconds = itertools.count(100)
+
+    def tolerant() -> bool:
+        for name in pods:  # the kubelet refreshes the config of a changed pod at once, not in 90 s
+            boiler.kubectl.run("annotate", "pod", name, f"poke={time.monotonic()}", "--overwrite")
+        far_off = noise("temperature", "boiler-1", 1, first=next(seconds), level=1000)
+        verdict = boiler.send(far_off, verdicts=True).ok().body["verdicts"][0]
+        assert verdict["status"] == "ok", verdict
+        return bool(abs(verdict["z"]) > 2)
+
+    eventually("beyond 2 sigma is fine now", tolerant, within=60, pause=1)
+    assert {pod["metadata"]["name"] for pod in boiler.pods()} == pods
+    assert restarts(boiler) == [0]
+
+
+def restarts(pipeline: Pipeline) -> list[int]:
+    statuses = [status for pod in pipeline.pods() for status in pod["status"]["containerStatuses"]]
+    return [status["restartCount"] for status in statuses]
 
 
 def test_a_deleted_pipeline_leaves_nothing_behind(boiler: Pipeline) -> None:

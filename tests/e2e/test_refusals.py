@@ -28,7 +28,7 @@ pytestmark = pytest.mark.e2e
             ["spec.autoscaling", "minReplicas", "maxReplicas"],
         ),
         ({"ingest": {"maxFuture": "soon"}}, ["spec.ingest.maxFuture", '"30s"']),
-        ({"resources": {"requests": {"cpu": "much"}}}, ["spec.resources.requests.cpu"]),
+        ({"resources": {"requests": {"cpu": "much"}}}, ["spec.resources.requests", "such as 500m"]),
         ({"expose": {"path": "boiler/"}}, ["spec.expose.path", "/sensors/boiler"]),
         ({"monitoring": {"interval": "0s"}}, ["spec.monitoring.interval", "1s to 1h"]),
         ({"redis": {"urls": ["r:6379"]}}, ["spec.redis.urls", "Managed", "Standalone"]),

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -52,24 +55,44 @@ def call(
     url: str,
     *,
     content: object = None,
+    body: bytes | None = None,
     host: str = "",
     timeout: float = 15,
 ) -> Answer:
-    """Send one request and wait for its answer; an unreachable server is status 0."""
-    return asyncio.run(_call(method, url, content, host, timeout))
+    """Send one request and wait for its answer; an unreachable server is status 0.
 
-
-async def _call(method: str, url: str, content: object, host: str, timeout: float) -> Answer:
-    limit = aiohttp.ClientTimeout(total=timeout)
-    headers = {"Host": host} if host else {}
+    Args:
+        method: of the request.
+        url: of the request.
+        content: what to send as JSON.
+        body: what to send as it is, instead.
+        host: the Host header, if not the URL's.
+        timeout: in seconds, for the whole of it.
+    """
+    if body is None:
+        body = json.dumps(content).encode() if content is not None else b""
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    if host:
+        headers["Host"] = host
+    where = urlsplit(url)
+    path = f"{where.path}?{where.query}" if where.query else where.path
+    connection = HTTPConnection(where.hostname or "", where.port, timeout=timeout)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=limit) as session,
-            session.request(method, url, json=content, headers=headers) as response,
-        ):
-            return Answer(response.status, dict(response.headers), _decoded(await response.read()))
-    except (aiohttp.ClientError, TimeoutError) as error:
+        connection.request(method, path, _until_answered(connection, body), headers)
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.getheaders()), _decoded(response.read()))
+    except (OSError, HTTPException) as error:
         return Answer(0, {}, f"{type(error).__name__}: {error}")
+    finally:
+        connection.close()
+
+
+def _until_answered(connection: HTTPConnection, body: bytes) -> Iterator[bytes]:
+    """Pieces of the body, until the server answers without having read them all."""
+    for start in range(0, len(body), 65536):
+        if select.select([connection.sock], [], [], 0)[0]:
+            return
+        yield body[start : start + 65536]
 
 
 def _decoded(raw: bytes) -> Any:
