@@ -71,18 +71,22 @@ async def test_a_childs_event_asks_for_its_pipeline(known: Inventory, queue: Not
             ],
         },
     }
-    handle = handlers.on_child(kinds.SERVICE, known, queue)
+    relists: list[None] = []
+    handle = handlers.on_child(kinds.SERVICE, known, queue, lambda: relists.append(None))
 
     await handle(event=event("ADDED", child))
     await handle(event=event("MODIFIED", child))
     await handle(event=event("DELETED", child))
-
     assert queue.asked == [KEY, KEY]
+    assert relists == []
+
+    await handle(event=event(None, child))
+    assert relists == [None]
 
 
 def test_kopf_leaves_the_resources_alone(known: Inventory) -> None:
     """Nothing but event handlers: no finalizers, no progress, no last-handled annotation."""
-    registry = handlers.registry(known, Noted())
+    registry = handlers.registry(known, Noted(), lambda: None)
 
     assert not list(registry._changing.get_all_handlers())
     assert not list(registry._spawning.get_all_handlers())

@@ -241,6 +241,26 @@ async def test_children_of_a_deleted_namesake_are_waited_for() -> None:
         assert controller_of(live)["uid"] == "cr-uid"
 
 
+async def test_a_deletion_that_the_watch_has_missed_does_not_hold_up_a_namesake() -> None:
+    """What the inventory still shows is looked up before it counts."""
+    stage = Stage()
+    await stage.settle()
+    stage.put_resource(a_resource(uid="another-uid"))
+    body = stage.cluster.find(kinds.PIPELINE, "boiler")
+    assert body is not None
+    stage.known.put_pipeline(body, watched=True)
+    stage.cluster.remove(kinds.SECRET, "boiler-redis")
+    for kind, name in CHILDREN:
+        stage.cluster.remove(kind, name)
+
+    await stage.reconciler.reconcile(stage.key)
+
+    for kind, name in CHILDREN:
+        live = stage.cluster.find(kind, name)
+        assert live is not None
+        assert controller_of(live)["uid"] == "another-uid"
+
+
 async def test_orphaned_children_are_adopted() -> None:
     """They carry our labels and have no owner since `kubectl delete --cascade=orphan`."""
     stage = Stage()

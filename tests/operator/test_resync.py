@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from anomaly_operator import kinds
 from anomaly_operator.inventory import Inventory, Key
@@ -15,7 +18,7 @@ from operators import a_resource
 class Watchless:
     """An operator whose watch brings only what the test lets through."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
         self.cluster = FakeCluster()
         self.known = Inventory()
         self.now = 0.0
@@ -23,7 +26,7 @@ class Watchless:
         self.resync = Resync(
             self.cluster,
             self.known,
-            Settings(),
+            settings or Settings(),
             self.asked.append,
             clock=lambda: self.now,
             jitter=lambda: 0.5,
@@ -112,3 +115,33 @@ async def test_a_full_list_reveals_drift_that_no_event_told_of() -> None:
 
     asked = [resource for _, resource, _ in stage.cluster.requests]
     assert sorted(asked) == sorted(kind.plural for kind in kinds.CHILDREN)
+
+
+async def test_a_watch_that_begins_anew_leads_to_a_full_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It tells what is there, never what went while it was away."""
+    monkeypatch.setattr("anomaly_operator.resync.HURRY_SECONDS", 0.0)
+    stage = Watchless()
+    task = asyncio.create_task(stage.resync.run())
+    await asyncio.sleep(0)
+    stage.resync.hurry()
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    listed = [resource for _, resource, _ in stage.cluster.requests]
+    assert listed.count("deployments") == 1
+
+
+async def test_a_namespace_that_is_closed_to_us_harms_no_other() -> None:
+    """Its lists are refused; those of the others count."""
+    stage = Watchless(Settings(watch_namespaces=("closed", "team")))
+    stage.cluster.put(a_resource())
+    stage.cluster.closed.add("closed")
+
+    await stage.resync.full()
+    await stage.resync.probe()
+
+    assert await stage.resync.open_namespaces() == ("team",)
+    assert stage.asked == [Key("team", "boiler")]

@@ -24,6 +24,8 @@ class FakeCluster:
         """Verb, resource and name of every request, in order."""
         self.events: list[Manifest] = []
         self.service_monitors = True
+        self.closed: set[str] = set()
+        """Namespaces in which nothing may be listed."""
         self.failing: dict[tuple[str, str], ApiError] = {}
         """By verb and resource: what to answer instead."""
         self.failing_times: dict[tuple[str, str], int] = {}
@@ -67,6 +69,8 @@ class FakeCluster:
 
     async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
         self._request("list", kind.plural, selector)
+        if namespace in self.closed:
+            raise ApiError(403, f"{kind.plural} is forbidden in {namespace}")
         wanted = dict(part.split("=") for part in selector.split(",") if part)
         return [
             copy.deepcopy(live)

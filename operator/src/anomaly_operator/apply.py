@@ -83,12 +83,19 @@ class Applier:
         applied: Applied,
     ) -> None:
         known = self._inventory.children(key).get(ref)
+        try:
+            if known is not None:
+                check_owner(pipeline, known)
+        except (OwnedByOther, Retry):
+            # Before this holds us up, make sure that it is not a deletion the watch has missed.
+            self._inventory.forget_child(key, ref)
+            known = None
         if known is None:
             # Nothing of ours by that name was seen; apply would take over what is somebody else's.
             live = await self._cluster.get(kinds.of(manifest), key.namespace, ref.name)
             known = inventory.child(live) if live is not None else None
-        if known is not None:
-            check_owner(pipeline, known)
+            if known is not None:
+                check_owner(pipeline, known)
         wanted = inventory.digest(manifest)
         if known is not None and _settled(manifest, known, applied.get(ref), wanted):
             return

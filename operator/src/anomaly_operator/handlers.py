@@ -24,8 +24,17 @@ CHILD_DELAY_SECONDS = 0.2
 """A child's event waits this long: more of the same change follow it."""
 
 
-def registry(known: Inventory, queue: WorkQueue[Key]) -> kopf.OperatorRegistry:
-    """The handlers of this operator, bound to its inventory and queue."""
+def registry(
+    known: Inventory, queue: WorkQueue[Key], relisted: Callable[[], None]
+) -> kopf.OperatorRegistry:
+    """The handlers of this operator, bound to its inventory and queue.
+
+    Args:
+        known: what the events change.
+        queue: what they ask for a reconcile.
+        relisted: called when a watch begins (anew) with a list; kopf tells what is in the list,
+            not what is missing from it.
+    """
     handlers = kopf.OperatorRegistry()
     kopf.on.login(registry=handlers)(login)
     kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers)(
@@ -33,7 +42,7 @@ def registry(known: Inventory, queue: WorkQueue[Key]) -> kopf.OperatorRegistry:
     )
     for kind in kinds.CHILDREN:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=handlers)(
-            on_child(kind, known, queue)
+            on_child(kind, known, queue, relisted)
         )
     return handlers
 
@@ -59,13 +68,17 @@ def on_pipeline(known: Inventory, queue: WorkQueue[Key]) -> Callable[..., Any]:
     return pipeline_event
 
 
-def on_child(kind: Kind, known: Inventory, queue: WorkQueue[Key]) -> Callable[..., Any]:
+def on_child(
+    kind: Kind, known: Inventory, queue: WorkQueue[Key], relisted: Callable[[], None]
+) -> Callable[..., Any]:
     """The handler of events of one kind of child."""
 
     async def child_event(event: kopf.RawEvent, **_: Any) -> None:
         body = _plain(event)
         body.setdefault("apiVersion", kind.api_version)
         body.setdefault("kind", kind.kind)
+        if event["type"] is None:
+            relisted()
         gone = event["type"] == "DELETED"
         key = known.drop_child(body) if gone else known.put_child(body)
         if key is not None:

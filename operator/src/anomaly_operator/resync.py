@@ -7,6 +7,7 @@ first reconciles need not ask for each child.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 30.0
 """Between two looks at whether the watch has brought what a list shows."""
+HURRY_SECONDS = 3.0
+"""Between a watch's new beginning and the full list that it leads to."""
 
 
 class Resync:
@@ -47,6 +50,12 @@ class Resync:
         self._current = clock()
         self._unseen: dict[Key, tuple[int, float]] = {}
         self._next_full = float("-inf")
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> None:
+        """List everything soon: a watch began anew, and does not tell what went meanwhile."""
+        self._next_full = float("-inf")
+        self._hurry.set()
 
     def watch_age(self) -> float:
         """Seconds since the watch was last known to miss nothing."""
@@ -73,13 +82,20 @@ class Resync:
     async def run(self) -> None:
         """Probe and resync until cancelled."""
         while True:
-            await asyncio.sleep(PROBE_SECONDS * (0.9 + 0.2 * self._jitter()))
+            await self._rest()
             try:
                 if self._clock() >= self._next_full:
                     await self.full()
                 await self.probe()
             except ApiError as error:
                 log.warning("resync: %s", error)
+
+    async def _rest(self) -> None:
+        seconds = PROBE_SECONDS * (0.9 + 0.2 * self._jitter())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+            await asyncio.sleep(HURRY_SECONDS)  # more watches begin anew at the same time
+        self._hurry.clear()
 
     async def full(self) -> None:
         """List every kind of child and take the lists as the truth."""

@@ -87,7 +87,7 @@ async def _together(
         asyncio.create_task(resync.run(), name="resync"),
         asyncio.create_task(
             kopf.operator(
-                registry=handlers.registry(known, queue),
+                registry=handlers.registry(known, queue, resync.hurry),
                 settings=handlers.kopf_settings(settings),
                 standalone=True,
                 clusterwide=not namespaces,

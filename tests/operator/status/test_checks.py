@@ -143,6 +143,16 @@ STORE_UP = a_child(
             observed(stats=some_stats(redis_up=False, redis_error="NOAUTH Authentication")),
             ("False", "AuthenticationFailed"),
         ),
+        (
+            OWN,
+            observed(stats=some_stats(redis_up=False, redis_error="Redis: auth: invalid pair")),
+            ("False", "AuthenticationFailed"),
+        ),
+        (
+            OWN,
+            observed(stats=some_stats(redis_up=False, redis_error="author.example: no route")),
+            ("False", "Unreachable"),
+        ),
     ],
 )
 def test_redis_is_judged_by_its_pod_and_by_what_the_pods_say(

@@ -5,6 +5,7 @@ Called by `status.compute`. Messages are for people and stand still while nothin
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from anomaly_operator import kinds, names
@@ -14,6 +15,9 @@ from anomaly_operator.status.conditions import Type, Verdict, no, unknown, yes
 from anomaly_operator.status.reasons import Reason
 
 SILENT_AFTER = timedelta(minutes=5)
+
+_REFUSED = re.compile(r"\b(auth|noauth|wrongpass|noperm|authentication)\b", re.IGNORECASE)
+"""Redis' own words, and the kind under which the pods sort such errors."""
 
 
 def verdicts(pipeline: Pipeline, observed: Observed) -> dict[Type, Verdict]:
@@ -84,7 +88,7 @@ def redis_reachable(pipeline: Pipeline, observed: Observed) -> Verdict:
     if stats.redis_up:
         return yes(Reason.CONNECTED, "The pods reach Redis.")
     why = stats.redis_error or "no reason given"
-    if any(word in why.upper() for word in ("WRONGPASS", "NOAUTH", "NOPERM", "AUTHENTICATION")):
+    if _REFUSED.search(why):
         return no(Reason.AUTHENTICATION_FAILED, f"Redis refuses the pods' credentials: {why}")
     return no(Reason.UNREACHABLE, f"The pods do not reach Redis: {why}")
 
