@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _MEBI = 1024 * 1024
-_MOST_MEMORY_BYTES = 384 * _MEBI
+_MOST_MEMORY_BYTES = 1024 * _MEBI
 _MEMORY_SHARE = 16
-"""Of the machine's memory no more than one part in so many."""
+"""Of the memory that we may use no more than one part in so many."""
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _CHUNK = bytes(256 * 1024)
 
 
@@ -29,10 +31,16 @@ def cpu(seconds: float) -> None:
 def memory(seconds: float) -> None:
     """Hold memory that is really there: every page is written to."""
     end = time.monotonic() + seconds
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    block = bytearray(b"\x01") * min(_MOST_MEMORY_BYTES, physical // _MEMORY_SHARE)
+    block = bytearray(b"\x01") * min(_MOST_MEMORY_BYTES, _usable_bytes() // _MEMORY_SHARE)
     time.sleep(max(0.0, end - time.monotonic()))
     del block
+
+
+def _usable_bytes() -> int:
+    """The machine's memory, or what a container's limit leaves of it."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = _CONTAINER_LIMIT.read_text().strip() if _CONTAINER_LIMIT.exists() else ""
+    return min(physical, int(limit)) if limit.isdigit() else physical
 
 
 def network(seconds: float) -> None:

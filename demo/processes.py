@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any, Self
 
 _GRACE_SECONDS = 5.0
 
@@ -22,7 +25,7 @@ def running(
 
     A session of its own keeps the terminal's Ctrl-C from it: the demo stops it in its own order.
     """
-    with (log or Path(os.devnull)).open("ab") as output:
+    with (log or Path(os.devnull)).open("ab") as output, _Deferred() as deferred:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -31,10 +34,45 @@ def running(
             env={**os.environ, **(env or {})},
             start_new_session=True,
         )
-    try:
-        yield process
-    finally:
-        stop(process)
+        try:
+            deferred.end()
+            yield process
+        finally:
+            with _Deferred() as impatience:
+                stop(process)
+                impatience.end()
+
+
+class _Deferred:
+    """Keeps Ctrl-C and SIGTERM waiting until `end`, which is where they raise KeyboardInterrupt.
+
+    Else one of them in the midst of starting or stopping a process would leave it running.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def end(self) -> None:
+        """Let signals through again, first of all the one that came meanwhile."""
+        self._restore()
+        if self._came:
+            raise KeyboardInterrupt
+
+    def _note(self, _: int, __: FrameType | None) -> None:
+        self._came = True
+
+    def _restore(self) -> None:
+        while self._before:
+            signal.signal(*self._before.popitem())
 
 
 def stop(process: Process) -> None:
