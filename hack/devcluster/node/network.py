@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from devcluster.command import run, succeeds
-from devcluster.node.layout import BRIDGE, NFT_TABLE, NODE_IP, POD_CIDR, Layout
+from devcluster.node.layout import BRIDGE, NFT_TABLE, NODE_IP, POD_CIDR, SERVICE_CIDR, Layout
 
 _SYSCTLS = {
     "net/ipv4/ip_forward": "1",
@@ -25,6 +25,8 @@ def up(layout: Layout) -> None:
     prefix = POD_CIDR.rpartition("/")[2]
     run(["ip", "address", "replace", f"{NODE_IP}/{prefix}", "dev", BRIDGE])
     run(["ip", "link", "set", BRIDGE, "up"])
+    # Services are found without a default route, and before kube-proxy nobody beyond is asked.
+    run(["ip", "route", "replace", SERVICE_CIDR, "dev", BRIDGE])
     if not Path("/proc/sys/net/bridge").exists():
         run(["modprobe", "br_netfilter"])
     for name, value in _SYSCTLS.items():
