@@ -319,6 +319,21 @@ async def test_a_lost_password_is_replaced_and_both_sides_restart() -> None:
     assert all(one != other for one, other in zip(templates, after, strict=True))
 
 
+async def test_a_lost_password_is_missed_at_once_by_a_pod_that_starts() -> None:
+    """One that scaling has added, say, though the pipeline is ready."""
+    stage = Stage()
+    await stage.settle()
+    stage.cluster.remove(kinds.SECRET, "boiler-redis")
+    stage.cluster.set_status(
+        kinds.DEPLOYMENT, "boiler", {"replicas": 2, "updatedReplicas": 2, "readyReplicas": 1}
+    )
+    stage.seconds += 6
+
+    await stage.reconcile()
+
+    assert stage.cluster.find(kinds.SECRET, "boiler-redis") is not None
+
+
 async def test_an_invalid_spec_is_a_condition_and_children_stay() -> None:
     """Nothing is torn down for a typo; the next good spec heals it."""
     stage = Stage()

@@ -135,6 +135,11 @@ def rolled_out(workload: Child) -> bool:
     )
 
 
+def all_ready(workload: Child) -> bool:
+    """Whether no pod of a workload is still starting, or waits for something."""
+    return ready_replicas(workload) >= int(workload.status.get("replicas", 0))
+
+
 def ready_replicas(workload: Child | None) -> int:
     """Pods of a workload that are ready."""
     return int(workload.status.get("readyReplicas", 0)) if workload is not None else 0

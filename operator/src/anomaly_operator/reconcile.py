@@ -175,7 +175,10 @@ class Reconciler:
         if pipeline.redis.managed is None:
             return
         now = self._clock()
-        settled = memory.not_ready_since is None
+        ref = ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(pipeline.name))
+        workload = self._inventory.children(Key(pipeline.namespace, pipeline.name)).get(ref)
+        starting = workload is not None and not observe.all_ready(workload)
+        settled = memory.not_ready_since is None and not starting
         rest = self._settings.resync_seconds if settled else SETTLING_SECONDS
         if memory.credentials and now - memory.credentials_checked < rest:
             return

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -12,6 +18,8 @@ from prometheus_client.registry import Collector
 from anomaly_operator.inventory import Inventory
 
 PREFIX = "anomaly_operator_"
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series and tell little
 
 
 class Telemetry:
