@@ -46,7 +46,7 @@ def told_to_wait(pipeline: Pipeline) -> bool:
     # A new sample every time: one that is known to be in Redis is answered without asking it.
     answer = pipeline.send(noise("outage", "pump-1", 1, first=next(SECONDS)))
     assert answer.status == 503, answer
-    assert answer.headers.get("Retry-After", "").isdigit(), answer
+    assert answer.headers.get("retry-after", "").isdigit(), answer
     return True
 
 

@@ -32,6 +32,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
+    """By their names in lower case."""
     body: Any
 
     def ok(self) -> Answer:
@@ -80,11 +81,15 @@ def call(
     try:
         connection.request(method, path, _until_answered(connection, body), headers)
         response = connection.getresponse()
-        return Answer(response.status, dict(response.getheaders()), _decoded(response.read()))
+        return Answer(response.status, _lower(response.getheaders()), _decoded(response.read()))
     except (OSError, HTTPException) as error:
         return Answer(0, {}, f"{type(error).__name__}: {error}")
     finally:
         connection.close()
+
+
+def _lower(headers: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in headers}
 
 
 def _until_answered(connection: HTTPConnection, body: bytes) -> Iterator[bytes]:
