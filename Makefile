@@ -8,6 +8,8 @@ UV := $(ANOMALY_CACHE)/uv/bin/uv
 RUN := $(UV) run --frozen --all-packages --all-groups
 DEVCLUSTER := PYTHONPATH=hack $(RUN) python -m devcluster
 
+# More words for `make demo`, such as ARGS=--keep.
+ARGS ?=
 # Which cluster: auto, kind, local (upstream Kubernetes as host processes), or current.
 CLUSTER ?= auto
 FILE ?= examples/minimal.yaml
@@ -23,7 +25,7 @@ setup: ## Install the tools and both packages, pinned, into .venv
 
 .PHONY: demo
 demo: setup ## Replay real data through a pipeline and show what it finds (CLUSTER=local: on Kubernetes)
-	@$(RUN) python -m demo $(if $(filter-out auto,$(CLUSTER)),--cluster $(CLUSTER))
+	@$(RUN) python -m demo $(if $(filter-out auto,$(CLUSTER)),--cluster $(CLUSTER)) $(ARGS)
 
 .PHONY: check
 check: setup ## Format, lint, types, import rules
