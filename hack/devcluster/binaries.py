@@ -35,7 +35,7 @@ ADDONS = (
     Binary("kubectl", f"{_K8S}/kubectl"),
     Binary("helm", "helm.sh/helm/v4/cmd/helm"),
     Binary("contour", "github.com/projectcontour/contour/cmd/contour"),
-    Binary("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
+    Binary("metrics-server", "./metrics-server"),
     Binary("storage", "./storage"),
     Binary("coredns", "./coredns"),
 )
