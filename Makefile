@@ -37,6 +37,7 @@ check: setup ## Format, lint, types, import rules
 .PHONY: unit
 unit: setup ## Everything that needs no cluster, real Redis included
 	@hack/ensure-redis
+	@$(DEVCLUSTER) clients
 	$(RUN) pytest -m "not e2e"
 
 .PHONY: e2e
@@ -62,6 +63,10 @@ cluster: setup ## Bring a cluster up and print how to reach it (CLUSTER=kind, lo
 .PHONY: images
 images: setup ## Build both images and load them into the cluster
 	@$(DEVCLUSTER) images
+
+.PHONY: cluster-status
+cluster-status: setup ## Say what runs and where its logs are
+	@$(DEVCLUSTER) status
 
 .PHONY: cluster-down
 cluster-down: setup ## Take the cluster away and leave nothing behind

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from devcluster import choice, crds
+from devcluster import binaries, choice, crds
 from devcluster.choice import Choice
 from devcluster.errors import DevClusterError
 from devcluster.images import engine, project
@@ -27,7 +27,14 @@ def main() -> int:
         default=Choice.AUTO,
         help="the way to a cluster (default: the one that is up, else the first that works)",
     )
-    commands = {"up": up, "down": down, "status": status, "env": env, "images": images}
+    commands = {
+        "up": up,
+        "down": down,
+        "status": status,
+        "env": env,
+        "images": images,
+        "clients": clients,
+    }
     parser.add_argument("command", choices=list(commands))
     arguments = parser.parse_args()
     cache = Cache.from_environment()
@@ -109,6 +116,13 @@ def images(cache: Cache, said: Choice) -> int:
     """Build the project's images and load them."""
     with _alone(cache):
         project.build_and_load(cache, choice.provider(cache, choice.to_use(cache, said)))
+    return 0
+
+
+def clients(cache: Cache, _: Choice) -> int:
+    """Build kubectl and helm, which some tests need without a cluster."""
+    with _alone(cache):
+        binaries.ensure(cache, binaries.CLIENTS)
     return 0
 
 

@@ -50,6 +50,10 @@ CONTROL_PLANE = (
 KIND = (Binary("kind", "sigs.k8s.io/kind"),)
 
 
+CLIENTS = tuple(binary for binary in ADDONS if binary.name in {"kubectl", "helm"})
+"""What works without a cluster, too."""
+
+
 def link_flags() -> str:
     """Return the linker flags: stripped, and knowing their Kubernetes version."""
     major, minor, _ = KUBERNETES.removeprefix("v").split(".")
@@ -61,8 +65,10 @@ def link_flags() -> str:
 
 
 def cache_key(sources: Path = GOMOD) -> str:
-    """Return a short hash of the pinned modules, our own Go files and the flags."""
-    digest = hashlib.sha256(link_flags().encode())
+    """Return a short hash of the pinned modules, our own Go files, the packages and the flags."""
+    programs = (*ADDONS, *CONTROL_PLANE, *KIND)
+    built = [link_flags(), *(f"{binary.name}={binary.package}" for binary in programs)]
+    digest = hashlib.sha256("\n".join(built).encode())
     for path in sorted(sources.rglob("*")):
         if path.name in {"go.mod", "go.sum"} or path.suffix == ".go":
             digest.update(str(path.relative_to(sources)).encode() + b"\0" + path.read_bytes())

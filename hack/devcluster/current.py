@@ -64,8 +64,7 @@ class Current:
 
     def _ensure_programs(self) -> None:
         if not all(shutil.which(name) for name in ("kubectl", "helm")):
-            wanted = [one for one in binaries.ADDONS if one.name in {"kubectl", "helm"}]
-            binaries.ensure(self.cache, wanted)
+            binaries.ensure(self.cache, binaries.CLIENTS)
 
     def _program(self, name: str) -> Path:
         """Return the user's own kubectl or helm, else the one built here."""

@@ -83,7 +83,7 @@ def test_add_ons_pull_nothing(name: str) -> None:
         if one["kind"] == "Deployment":
             pod = one["spec"]["template"]["spec"]
             for container in (*pod.get("initContainers", []), *pod["containers"]):
-                assert container["image"].startswith("docker.io/anomaly-local/")
+                assert container["image"].startswith("localhost/anomaly-local/")
                 assert container["imagePullPolicy"] == "Never"
 
 
@@ -175,7 +175,7 @@ def test_an_archive_holds_every_image_with_its_layer(tmp_path: Path) -> None:
         config = json.load(archive.extractfile(entry["Config"]) or pytest.fail("no config"))
         names = archive.getnames()
 
-    assert entry["RepoTags"] == ["docker.io/anomaly-local/one:dev"]
+    assert entry["RepoTags"] == ["localhost/anomaly-local/one:dev"]
     assert set(entry["Layers"]) <= set(names)
     assert config["config"]["Entrypoint"] == ["/bin/program"]
     assert config["rootfs"]["diff_ids"] == [f"sha256:{entry['Layers'][0].partition('/')[0]}"]

@@ -39,5 +39,5 @@ def helm_binary() -> str:
     """Helm, as the cluster tooling has built it; without it the test fails, it never skips."""
     path = Cache.from_environment().root / "bin" / cache_key() / "helm"
     if not path.exists():
-        pytest.fail(f"there is no helm at {path}; `make cluster` builds it once (some minutes)")
+        pytest.fail(f"there is no helm at {path}; `make unit` builds it once (some minutes)")
     return str(path)

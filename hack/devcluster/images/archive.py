@@ -39,7 +39,7 @@ def write(archive: Path, images: Sequence[Image]) -> None:
             manifest.append(
                 {
                     "Config": config_name,
-                    "RepoTags": [f"docker.io/{image.name}"],
+                    "RepoTags": [f"localhost/{image.name}"],
                     "Layers": [f"{digest}/layer.tar"],
                 }
             )

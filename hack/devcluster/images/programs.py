@@ -4,7 +4,7 @@ import platform
 import re
 from pathlib import Path
 
-from devcluster.binaries import ADDONS, cache_key
+from devcluster.binaries import ADDONS, CLIENTS, cache_key
 from devcluster.command import run
 from devcluster.errors import DevClusterError
 from devcluster.images.archive import Image, write
@@ -13,9 +13,7 @@ from devcluster.screen import step
 from devcluster.versions import ENVOY
 from devcluster.wheels import wheel
 
-PAUSE_IMAGE = "docker.io/anomaly-local/pause:dev"
-
-_NOT_AN_IMAGE = {"kubectl", "helm"}
+PAUSE_IMAGE = "localhost/anomaly-local/pause:dev"
 
 
 def addon_archive(cache: Cache, binaries: Path) -> Path:
@@ -27,7 +25,7 @@ def addon_archive(cache: Cache, binaries: Path) -> Path:
         for old in archive.parent.glob("addons-*"):
             old.unlink()
         with step("writing the add-on images"):
-            names = [binary.name for binary in ADDONS if binary.name not in _NOT_AN_IMAGE]
+            names = [binary.name for binary in ADDONS if binary not in CLIENTS]
             images = [program_image(name, binaries / name) for name in names]
             write(archive, [*images, envoy_image(cache)])
     return archive
