@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from anomaly_operator import kinds
-from anomaly_operator.inventory import Inventory, Key
+from anomaly_operator import kinds, names
+from anomaly_operator.inventory import Inventory, Key, key_of
 from anomaly_operator.resync import Resync
 from anomaly_operator.settings import Settings
 from fake_cluster import FakeCluster
@@ -115,6 +115,32 @@ async def test_a_full_list_reveals_drift_that_no_event_told_of() -> None:
 
     asked = [resource for _, resource, _ in stage.cluster.requests]
     assert sorted(asked) == sorted(kind.plural for kind in kinds.CHILDREN)
+
+
+async def test_a_child_of_an_optional_api_is_missed_without_a_watch() -> None:
+    """kopf may have looked for the API a moment too early, and never looks again."""
+    stage = Watchless()
+    body = a_resource()
+    stage.watch_brings(stage.cluster.put(body))
+    key = key_of(body)
+    monitor = {
+        "apiVersion": kinds.SERVICE_MONITOR.api_version,
+        "kind": kinds.SERVICE_MONITOR.kind,
+        "metadata": {
+            "name": key.name,
+            "namespace": key.namespace,
+            "uid": "m",
+            "resourceVersion": "1",
+            "labels": names.labels(key.name, names.DATAPLANE),
+            "ownerReferences": [{"uid": body["metadata"]["uid"], "controller": True}],
+        },
+    }
+    assert stage.known.put_child(monitor) == key
+    stage.asked.clear()
+
+    await stage.resync.list_optional()
+
+    assert stage.asked == [key]
 
 
 async def test_a_watch_that_begins_anew_leads_to_a_full_list(

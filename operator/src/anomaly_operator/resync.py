@@ -11,7 +11,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from anomaly_operator import kinds, names
 from anomaly_operator.cluster import Cluster
@@ -87,6 +87,7 @@ class Resync:
                 if self._clock() >= self._next_full:
                     await self.full()
                 await self.probe()
+                await self.list_optional()
             except ApiError as error:
                 log.warning("resync: %s", error)
 
@@ -99,8 +100,21 @@ class Resync:
 
     async def full(self) -> None:
         """List every kind of child and take the lists as the truth."""
+        await self._relist(kinds.CHILDREN)
+        seconds = self._settings.resync_seconds * (0.9 + 0.2 * self._jitter())
+        self._next_full = self._clock() + seconds
+
+    async def list_optional(self) -> None:
+        """List the kinds of optional APIs, which may have no watch.
+
+        kopf looks for an API when its CRD changes, which may be a moment before the API server
+        serves it, and then never again.
+        """
+        await self._relist(kinds.OPTIONAL)
+
+    async def _relist(self, of: Iterable[Kind]) -> None:
         changed: set[Key] = set()
-        for kind in kinds.CHILDREN:
+        for kind in of:
             served = kind not in kinds.OPTIONAL or await self._cluster.serves(kind)
             for namespace in self._namespaces():
                 found = await self._list(kind, namespace) if served else []
@@ -108,8 +122,6 @@ class Resync:
                     changed |= self._inventory.replace_children(kind, namespace, found)
         for key in changed:
             self._enqueue(key)
-        seconds = self._settings.resync_seconds * (0.9 + 0.2 * self._jitter())
-        self._next_full = self._clock() + seconds
 
     async def _list(self, kind: Kind, namespace: str | None) -> list[Manifest] | None:
         """A full list, or None where we are not let in: one namespace never harms the others."""
