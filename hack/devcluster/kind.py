@@ -27,6 +27,9 @@ _INGRESS = addons.IngressAddresses(ingress_address="0.0.0.0")  # noqa: S104
 _INGRESS_PORTS = (_INGRESS.ingress_port, _INGRESS.ingress_tls_port)
 _DEFAULT_NETWORK = "/kind/manifests/default-cni.yaml"
 
+_ROOT_ONLY = "kubernetes.io/host-path"
+"""What kind falls back to where a node image brings no provisioner: its folders are root's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -122,9 +125,17 @@ class Kind:
         return configuration(image, brings_network=not has_network)
 
     def _has_default_storage(self) -> bool:
+        """Tell whether volumes work as they are; what only root could write to is taken away."""
         classes = self._kubectl.get("storageclass")["items"]
+        for one in classes:
+            if one["provisioner"] == _ROOT_ONLY:
+                self._kubectl("delete", "storageclass", one["metadata"]["name"])
         mark = "storageclass.kubernetes.io/is-default-class"
-        return any(one["metadata"].get("annotations", {}).get(mark) == "true" for one in classes)
+        return any(
+            one["metadata"].get("annotations", {}).get(mark) == "true"
+            for one in classes
+            if one["provisioner"] != _ROOT_ONLY
+        )
 
     def _kind(self, *arguments: str, log: Path | None = None) -> str:
         return run([self._binaries / "kind", *arguments], log=log, timeout=600)
