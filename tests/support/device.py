@@ -7,6 +7,7 @@ the way a real client does: 503 is retried after Retry-After, everything else co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import select
 import threading
@@ -79,7 +80,9 @@ def call(
     path = f"{where.path}?{where.query}" if where.query else where.path
     connection = HTTPConnection(where.hostname or "", where.port, timeout=timeout)
     try:
-        connection.request(method, path, _until_answered(connection, body), headers)
+        # A server may answer and close before it has read it all; the answer can be read then too.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, path, _until_answered(connection, body), headers)
         response = connection.getresponse()
         return Answer(response.status, _lower(response.getheaders()), _decoded(response.read()))
     except (OSError, HTTPException) as error:
