@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from anomaly_dataplane.contract.config import Method
+from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state import layout
 from anomaly_dataplane.store import wire
@@ -20,7 +22,7 @@ def test_the_documented_block_is_the_one_in_use() -> None:
     assert {name: int(index) for index, name in rows} == {
         name: getattr(layout, name) for _, name in rows
     }
-    assert [int(index) for index, _ in rows] == list(range(layout.RING + 1))
+    assert [int(index) for index, _ in rows] == list(range(layout.METHOD + 1))
 
 
 def test_the_documented_names_are_the_ones_in_use() -> None:
@@ -34,6 +36,7 @@ def test_the_documented_names_are_the_ones_in_use() -> None:
     assert f"`{{uid:p}}{suffix.replace(series.id, '<series id>')}`" in text
     for name in (keys.outbox(0), keys.names(0), keys.totals(0)):
         assert f"`{name.decode().replace('uid:0', 'uid:p')}`" in text
-    assert f"{layout.Layout(120).size_bytes} bytes for the default window of 120" in text
+    sizes = [METHODS[name].layout(120).size_bytes for name in (Method.FUSED, Method.ZSCORE)]
+    assert "{} bytes with `Fused`, {} with `ZScore`".format(*sizes) in text
     assert f"after {STATE_TTL_MS // 86_400_000} idle days" in text
     assert f"newest {OUTBOX_LENGTH:,}" in text

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from anomaly_dataplane.contract import config
-from anomaly_dataplane.contract.fields import Choice, DecimalString, Duration, Integer, camel
+from anomaly_dataplane.contract.fields import (
+    Choice,
+    DecimalString,
+    Duration,
+    Integer,
+    OptionalDecimalString,
+    camel,
+)
 from anomaly_operator import names, schema, spec
 from anomaly_operator.settings import Settings
 
@@ -69,11 +76,11 @@ def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:
         )
     elif isinstance(kind, Choice):
         assert node["enum"] == list(kind.values)
-    elif isinstance(kind, DecimalString):
+    elif isinstance(kind, DecimalString | OptionalDecimalString):
         message = only_rule(node)["message"]
-        assert f"{path} must be a decimal number from {kind.minimum:g} to {kind.maximum:g}" in (
-            message
-        )
+        empty = "empty or " if isinstance(kind, OptionalDecimalString) else ""
+        allowed = f"{kind.minimum:g} to {kind.maximum:g}"
+        assert f"{path} must be {empty}a decimal number from {allowed}" in message
         assert decimal_bounds(node) == (kind.minimum, kind.maximum)
     else:
         assert isinstance(kind, Duration), f"no comparison for {kind}"

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from anomaly_dataplane.commit import FAILURES, Committer, Group
 from anomaly_dataplane.contract.config import Detection, Ingest
+from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import score_group
+from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Anomaly, Code
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import COUNT, RING, Layout
+from anomaly_dataplane.state.layout import COUNT, METHOD
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import VERSION_BYTES
 from anomaly_dataplane.store.memory_store import MemoryStore
@@ -28,13 +30,17 @@ from faulty_store import Fault, FaultyStore
 from samples import START_MS, a_series
 
 WINDOW = 64
+ZSCORE = METHODS[Name.ZSCORE]
 RULES = replace(
-    Rules.of(Detection(), Ingest()), min_samples=4, hold_off_samples=2, lateness_ms=1e12
+    Rules.of(Detection(method=Name.ZSCORE), Ingest()),
+    min_samples=4,
+    hold_off_samples=2,
+    lateness_ms=1e12,
 )
 
 
 def a_committer(store: FaultyStore | MemoryStore, slots: int = 16) -> Committer:
-    working_set = WorkingSet(Layout(WINDOW), slots)
+    working_set = WorkingSet(ZSCORE, WINDOW, slots)
     return Committer(store, working_set, RULES, Unobserved(), first_pause_seconds=0.0)
 
 
@@ -236,10 +242,10 @@ def _replay(series: Series, stored: bytes) -> tuple[bytes, list[Anomaly]]:
     """Feed the samples of a stored ring, in commit order, to one pod that meets no trouble."""
     block = memoryview(stored).cast("d")
     held = int(block[COUNT])
-    values = [block[RING + 2 * i] for i in range(held)]
-    times = [block[RING + 2 * i + 1] for i in range(held)]
-    layout = Layout(WINDOW)
+    values = [block[METHOD + 2 * i] for i in range(held)]
+    times = [block[METHOD + 2 * i + 1] for i in range(held)]
+    layout = ZSCORE.layout(WINDOW)
     slab = blank_blocks(layout)
-    scores = score_group(slab, layout, [0] * held, times, values, RULES)
-    raised = [anomaly(series, times[i], values[i], scores, i, RULES) for i in scores.raised]
+    scores = score_group(slab, layout, ZSCORE, [0] * held, times, values, RULES)
+    raised = [anomaly(series, times[i], values[i], scores, i, RULES, ZSCORE) for i in scores.raised]
     return struct.pack(f"<{layout.doubles}d", *slab), raised

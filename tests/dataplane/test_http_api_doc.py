@@ -15,6 +15,7 @@ from anomaly_dataplane.contract import runtime
 from anomaly_dataplane.ingest import known_series
 from anomaly_dataplane.ingest.native_sample import FIELDS
 from running_pod import RunningPod, running_pod
+from samples import ZSCORE, a_config
 
 TEXT = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
 CURLS = re.findall(r"```sh\n(curl .*?)\n```", TEXT, re.DOTALL)
@@ -48,7 +49,7 @@ async def test_the_examples_have_the_fields_of_real_answers() -> None:
     ]
     outlier = {"metric": "m", "timestamp": start + 60, "value": 99}
     ingest, verdict, stats, anomalies = EXAMPLES
-    async with running_pod() as pod:
+    async with running_pod(a_config(detection=ZSCORE)) as pod:
         assert set(ingest) == set((await pod.ingest(samples)).json)
         told = (await pod.ingest(outlier, "?verdicts=true")).json["verdicts"][0]  # type: ignore[index]
         assert set(verdict) == set(told)

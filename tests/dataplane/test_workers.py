@@ -15,10 +15,12 @@ from anomaly_dataplane.sample import Batch, Code
 from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.workers import Workers
 from faulty_store import Fault, FaultyStore
-from samples import START_MS, a_batch, a_config, a_series
+from samples import START_MS, ZSCORE, a_batch, a_config, a_series
 
 STEADY = [10.0, 11.0, 9.0, 10.5, 9.5] * 8
-SMALL = a_config(buffer={"maxSamples": 100, "maxBytes": 65536}, workers={"maxBatch": 10})
+SMALL = a_config(
+    buffer={"maxSamples": 100, "maxBytes": 65536}, workers={"maxBatch": 10}, detection=ZSCORE
+)
 
 
 class Commits(Unobserved):
@@ -44,7 +46,7 @@ async def workers() -> AsyncIterator[Workers]:
 async def test_a_batch_is_answered_when_it_is_committed() -> None:
     """The verdicts are there no sooner than the samples are in the store."""
     store = MemoryStore()
-    made = Workers(a_config(), store, Unobserved())
+    made = Workers(a_config(detection=ZSCORE), store, Unobserved())
     await made.start()
 
     verdicts = await made.offer(a_batch(a_series(), [*STEADY, 99.0]))

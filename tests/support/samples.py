@@ -8,6 +8,9 @@ from anomaly_dataplane.contract.config import PipelineConfig, parse
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series
 
+ZSCORE = {"method": "ZScore"}
+"""For `detection`: the method that raises an anomaly without a long warm-up."""
+
 START_MS = 1_767_225_600_000.0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ from anomaly_dataplane.sample import Code, Verdicts
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import SeriesWrite, Store
-from anomaly_dataplane.verdict import FAMILY_ZSCORE, anomaly, record
+from anomaly_dataplane.verdict import anomaly, record
 
 FAILURES = 4
 """Tries of a group while the store does not answer; with the pauses between them about 1 s."""
@@ -157,18 +157,29 @@ class Committer:
         values = group.values if every else [group.values[i] for i in pending]
         slots = [item.slot for item in series]
         working_set = self._working_set
-        scores = score_group(working_set.slab, working_set.layout, slots, times, values, self.rules)
+        scores = score_group(
+            working_set.slab,
+            working_set.layout,
+            working_set.method,
+            slots,
+            times,
+            values,
+            self.rules,
+        )
         record(group.verdicts, pending, scores)
         by_slot = dict(zip(slots, series, strict=True))
         changed = {
-            slot: working_set.write(by_slot[slot], count) for slot, count in scores.touched.items()
+            slot: working_set.write(by_slot[slot], change)
+            for slot, change in scores.touched.items()
         }
         position = scores.codes.find(Code.OUTLIER)
         while position >= 0:
             changed[slots[position]].outliers += 1
             position = scores.codes.find(Code.OUTLIER, position + 1)
         for i in scores.raised:
-            event = anomaly(series[i], times[i], values[i], scores, i, self.rules)
+            event = anomaly(
+                series[i], times[i], values[i], scores, i, self.rules, working_set.method
+            )
             changed[slots[i]].anomalies.append(event)
             group.verdicts.anomalies[pending[i]] = event
         partitions: dict[int, list[SeriesWrite]] = defaultdict(list)
@@ -206,7 +217,7 @@ class Committer:
         codes = verdicts.codes
         duplicate, late = codes.count(Code.DUPLICATE), codes.count(Code.LATE)
         accepted = len(codes) - duplicate - late
-        raised = len(verdicts.anomalies)
+        families = Counter(event.family for event in verdicts.anomalies.values())
         self._observer.committed(
             series=len(set(group.series)),
             seconds=seconds,
@@ -215,7 +226,7 @@ class Committer:
             late=late,
             scored=accepted - codes.count(Code.WARMING),
             outliers=codes.count(Code.OUTLIER),
-            anomalies_by_family={FAMILY_ZSCORE: raised} if raised else {},
+            anomalies_by_family=families,
         )
         self._observer.cached_series(self._working_set.used)
 

@@ -11,6 +11,9 @@ from enum import IntEnum
 
 from anomaly_dataplane.series import Series
 
+LARGEST_VALUE = 1e100
+"""Beyond it the squares that detectors add up would overflow. Nothing measures that much."""
+
 
 class Code(IntEnum):
     """What became of one sample. The names, in lower case, are the `status` of a verdict."""
@@ -29,7 +32,7 @@ class Batch:
     Attributes:
         series: whose sample it is.
         times: Unix time in milliseconds, finite and within the timestamp guard.
-        values: finite.
+        values: of at most LARGEST_VALUE in size.
         size_bytes: of the body that brought them, for the buffer's byte bound.
     """
 

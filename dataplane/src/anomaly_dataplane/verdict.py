@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anomaly_dataplane.detectors.kernel import Scores
+from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.detectors.window import scale
 from anomaly_dataplane.sample import Anomaly, Verdicts
 from anomaly_dataplane.series import Series
-
-FAMILY_ZSCORE = "zscore"
 
 
 def record(verdicts: Verdicts, positions: Sequence[int], scores: Scores) -> None:
@@ -35,10 +34,17 @@ def record(verdicts: Verdicts, positions: Sequence[int], scores: Scores) -> None
 
 
 def anomaly(
-    series: Series, time: float, value: float, scores: Scores, i: int, rules: Rules
+    series: Series,
+    time: float,
+    value: float,
+    scores: Scores,
+    i: int,
+    rules: Rules,
+    method: Method,
 ) -> Anomaly:
     """The anomaly that sample `i` of a scored group raised."""
     mean, std = scores.mean[i], scores.std[i]
+    score, family = scores.raised[i]
     margin = max(
         rules.threshold * scale(mean, std),
         rules.min_abs_deviation,
@@ -50,9 +56,9 @@ def anomaly(
         labels=series.labels,
         time=time,
         value=value,
-        score=abs(scores.z[i]),
-        threshold=rules.threshold,
-        family=FAMILY_ZSCORE,
+        score=score,
+        threshold=rules.alarm_score,
+        family=method.families[family],
         z=scores.z[i],
         mean=mean,
         std=std,

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field, replace
 
 from anomaly_dataplane.commit import Committer, Group
 from anomaly_dataplane.contract.config import Detection, PipelineConfig
+from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.errors import BatchTooLarge, BufferFull, Draining, StoreUnavailable
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Batch, Verdicts
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import Layout
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import Store
 
 CACHE_BYTES = 48 * 2**20
-"""Memory for cached blocks: 25 000 series of the default window. Taken only as it is used."""
+"""Memory for cached blocks, taken as it is used: 12 000 series of the default window and method."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +59,12 @@ class Workers:
     def __init__(self, config: PipelineConfig, store: Store, observer: Observer) -> None:
         self._config = config
         self._max_batch = config.workers.max_batch
-        layout = Layout(config.detection.window)
-        slots = max(CACHE_BYTES // layout.size_bytes, 2 * self._max_batch)
+        method = METHODS[config.detection.method]
+        window = config.detection.window
+        slots = max(CACHE_BYTES // method.layout(window).size_bytes, 2 * self._max_batch)
         rules = Rules.of(config.detection, config.ingest)
-        self._committer = Committer(store, WorkingSet(layout, slots), rules, observer)
+        working_set = WorkingSet(method, window, slots)
+        self._committer = Committer(store, working_set, rules, observer)
         self._observer = observer
         self._jobs: deque[_Job] = deque()
         self._samples = 0
@@ -119,8 +121,12 @@ class Workers:
             await self._lane
 
     def update(self, detection: Detection) -> None:
-        """Take over changed thresholds, from the next group on. The window cannot change here."""
-        kept = replace(detection, window=self._config.detection.window)
+        """Take over changed thresholds, from the next group on.
+
+        Window and method decide the layout of blocks; they take a new pod.
+        """
+        running = self._config.detection
+        kept = replace(detection, window=running.window, method=running.method)
         self._committer.rules = Rules.of(kept, self._config.ingest)
 
     async def _run(self) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly_dataplane.detectors.window import Z_LIMIT, insert, recompute, z_score
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, Layout
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, METHOD, Layout
 from blocks import blank_blocks
 
 values = st.floats(-1e9, 1e9, allow_nan=False).map(lambda v: round(v, 6))
@@ -19,7 +19,7 @@ values = st.floats(-1e9, 1e9, allow_nan=False).map(lambda v: round(v, 6))
 def filled(window: int, samples: list[float]) -> memoryview[float]:
     block = blank_blocks(Layout(window))
     for i, value in enumerate(samples):
-        insert(block, 0, window, value, float(i))
+        insert(block, 0, METHOD, window, value, float(i))
     return block
 
 
@@ -55,7 +55,7 @@ def test_recomputing_keeps_what_sliding_found(window: int, samples: list[float])
     mean, squares = block[MEAN], block[M2]
     size = max(abs(value) for value in samples)
 
-    recompute(block, 0, window)
+    recompute(block, 0, METHOD, window)
 
     assert block[MEAN] == pytest.approx(mean, rel=1e-9, abs=1e-9 * size + 1e-12)
     assert block[M2] == pytest.approx(squares, rel=1e-4, abs=window * (1e-6 * size + 1e-9) ** 2)
@@ -65,7 +65,7 @@ def test_the_horizon_is_the_newest_time_that_left() -> None:
     """It never falls, even when late samples leave after newer ones."""
     block = blank_blocks(Layout(10))
     for time in [5.0, 3.0, *range(6, 18)]:
-        insert(block, 0, 10, 1.0, float(time))
+        insert(block, 0, METHOD, 10, 1.0, float(time))
 
     assert block[COUNT] == 14
     assert block[HORIZON] == 7.0

@@ -1,10 +1,10 @@
-"""The timestamp guard."""
+"""The guards of time and value."""
 
 from __future__ import annotations
 
 from anomaly_dataplane.ingest.admission import admit
 from anomaly_dataplane.ingest.parsed import Cause, Parsed, Rejection
-from anomaly_dataplane.sample import Batch
+from anomaly_dataplane.sample import LARGEST_VALUE, Batch
 from samples import a_series
 
 NOW_MS = 1_767_225_600_000.0
@@ -47,3 +47,15 @@ def test_an_empty_batch_passes() -> None:
     """All samples may have been rejected already."""
     given = parsed([], rejected=[0])
     assert admit(given, NOW_MS, 0) is given
+
+
+def test_a_value_that_would_overflow_is_rejected_and_the_others_kept() -> None:
+    """Its square would leave nothing but infinities in the window."""
+    given = parsed([NOW_MS, NOW_MS, NOW_MS])
+    given.batch.values[:] = [1.0, -1e200, LARGEST_VALUE]
+
+    admitted = admit(given, NOW_MS, 0)
+
+    assert [(r.index, r.cause) for r in admitted.rejected] == [(1, Cause.VALUE)]
+    assert "value -1e+200 is beyond 1e+100" in admitted.rejected[0].reason
+    assert admitted.batch.values == [1.0, LARGEST_VALUE]

@@ -16,6 +16,7 @@ from anomaly_dataplane.store import SeriesWrite
 from anomaly_dataplane.store.memory_store import MemoryStore
 from faulty_store import Fault, FaultyStore
 from running_pod import RunningPod, running_pod
+from samples import ZSCORE
 
 GOOD = {"metric": "temperature", "labels": {"device": "a"}, "value": 1.5}
 SMALL = parse(
@@ -23,6 +24,7 @@ SMALL = parse(
         "basePath": "/team/boiler",
         "ingest": {"maxBodyBytes": 100_000},
         "buffer": {"maxSamples": 200, "maxBytes": 150_000},
+        "detection": ZSCORE,
     }
 )
 GZIP = {"Content-Encoding": "gzip"}

@@ -11,6 +11,7 @@ from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.store.memory_store import MemoryStore
 from faulty_store import Fault, FaultyStore
 from running_pod import RunningPod, running_pod
+from samples import ZSCORE, a_config
 
 ANOMALIES = "/api/v1/anomalies"
 
@@ -19,7 +20,7 @@ ANOMALIES = "/api/v1/anomalies"
 async def pod() -> AsyncIterator[RunningPod]:
     """A pod that has found one anomaly in each of three series."""
     start = time.time() - 100
-    async with running_pod() as running:
+    async with running_pod(a_config(detection=ZSCORE)) as running:
         for name in "abc":
             samples = [
                 {"metric": name, "timestamp": start + i, "value": 10 + (i % 3) * 0.1}

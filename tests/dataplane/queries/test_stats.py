@@ -9,9 +9,12 @@ from anomaly_dataplane.ingest.timestamps import milliseconds
 from anomaly_dataplane.store.memory_store import MemoryStore
 from faulty_store import Fault, FaultyStore
 from running_pod import running_pod
+from samples import ZSCORE
 
 STATS = "/api/v1/stats"
-CONFIG = parse({"pipeline": {"namespace": "team", "name": "boiler", "uid": "u1"}})
+CONFIG = parse(
+    {"pipeline": {"namespace": "team", "name": "boiler", "uid": "u1"}, "detection": ZSCORE}
+)
 
 
 async def test_the_totals_and_the_pod_are_told() -> None:

@@ -1,42 +1,52 @@
-"""Blocks on their way from and to the store: writes, migration, eviction."""
+"""Blocks on their way from and to the store: writes, versions, eviction."""
 
 from __future__ import annotations
-
-import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaly_dataplane.detectors.window import insert
+from anomaly_dataplane.contract.config import Detection, Ingest
+from anomaly_dataplane.contract.config import Method as Name
+from anomaly_dataplane.detectors.kernel import Change, score_group
+from anomaly_dataplane.detectors.method import METHODS, Method
+from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import (
-    ARMED,
-    COUNT,
-    HORIZON,
-    MEAN,
-    NEWEST,
-    RING,
-    SHAPE,
-    SINCE_ALARM,
-    TOTAL,
-    VERSION,
-    Layout,
-)
+from anomaly_dataplane.state.layout import VERSION
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import ABSENT, SeriesWrite
-from blocks import blank_blocks
 from samples import a_series
 
+ZSCORE, FUSED = METHODS[Name.ZSCORE], METHODS[Name.FUSED]
+RULES = Rules.of(Detection(), Ingest())
 
-def a_stored_block(window: int, samples: int) -> bytes:
-    """The block of a series that took the values 0, 1, 2, ... at the times 100, 101, ..."""
-    layout = Layout(window)
-    block = blank_blocks(layout)
-    for i in range(samples):
-        insert(block, 0, window, float(i), 100.0 + i)
-    block[VERSION], block[TOTAL], block[NEWEST] = 7.0, float(samples), 99.0 + samples
-    block[SINCE_ALARM], block[ARMED] = 3.0, 0.0
+
+def a_working_set(method: Method = ZSCORE, window: int = 10, slots: int = 4) -> WorkingSet:
+    return WorkingSet(method, window, slots)
+
+
+def add(
+    working_set: WorkingSet, series: Series, samples: int, first: int, step_ms: float = 1000.0
+) -> Change:
+    """Score so many samples of a series; returns what that changed of its block."""
+    scores = score_group(
+        working_set.slab,
+        working_set.layout,
+        working_set.method,
+        [series.slot] * samples,
+        [step_ms * (first + i) for i in range(samples)],
+        [float(i % 3) for i in range(samples)],
+        RULES,
+    )
+    return scores.touched[series.slot]
+
+
+def a_stored_block(method: Method, window: int, samples: int) -> bytes:
+    """The block of a series that took so many samples, a quarter of an hour apart."""
+    working_set, series = a_working_set(method, window), a_series()
+    block = loaded(working_set, series, None)
+    add(working_set, series, samples, 1, step_ms=900_000.0)
+    block[VERSION] = 7.0
     return bytes(block.cast("B"))
 
 
@@ -51,23 +61,27 @@ def apply(stored: bytes, write: SeriesWrite) -> bytes:
     """What a store makes of a write."""
     block = bytearray() if write.whole else bytearray(stored)
     for offset, data in write.ranges:
-        block[offset : offset + len(data)] = data
+        block[8 * offset : 8 * offset + len(data)] = data
     return bytes(block)
 
 
-@given(st.integers(10, 15), st.integers(0, 40), st.integers(1, 40))
+@given(
+    st.sampled_from([ZSCORE, FUSED]),
+    st.integers(10, 15),
+    st.integers(0, 40),
+    st.integers(1, 40),
+)
 def test_written_ranges_make_the_stored_block_equal_the_cached_one(
-    window: int, before: int, added: int
+    method: Method, window: int, before: int, added: int
 ) -> None:
-    """However the run of new samples lies in the ring, no byte is forgotten."""
-    working_set, series = WorkingSet(Layout(window), 4), a_series()
-    stored = a_stored_block(window, before) if before else None
+    """However the new samples lie in ring and season, no byte is forgotten."""
+    working_set, series = a_working_set(method, window), a_series()
+    stored = a_stored_block(method, window, before) if before else None
     block = loaded(working_set, series, stored)
-    count = int(block[COUNT])
-    for i in range(added):
-        insert(block, 0, window, float(-i), 1000.0 + i)
 
-    write = working_set.write(series, count)
+    write = working_set.write(
+        series, add(working_set, series, added, before + 1, step_ms=900_000.0)
+    )
 
     assert apply(stored or b"", write) == bytes(block.cast("B"))
     assert write.expected == (stored[:8] if stored else ABSENT)
@@ -75,15 +89,25 @@ def test_written_ranges_make_the_stored_block_equal_the_cached_one(
     assert write.whole == (stored is None)
 
 
+def test_season_bins_are_written_only_when_the_half_hour_changes() -> None:
+    """Most commits carry the hot scalars and one ring slot, nothing else."""
+    working_set, series = a_working_set(FUSED), a_series()
+    loaded(working_set, series, a_stored_block(FUSED, 10, 4))
+
+    same = working_set.write(series, add(working_set, series, 1, 3601, step_ms=1000.0))
+    later = working_set.write(series, add(working_set, series, 1, 5401, step_ms=1000.0))
+
+    assert [len(data) for _, data in same.ranges][1:] == [16]
+    assert [len(data) for _, data in later.ranges][1:] == [24, 16]
+
+
 def test_a_commit_touches_the_expiry_once_a_turn_of_the_window() -> None:
     """Keeping an active series alive does not cost a write a sample."""
-    working_set, series = WorkingSet(Layout(10), 4), a_series()
-    block = loaded(working_set, series, a_stored_block(10, 12))
-    touched = []
-    for i in range(20):
-        count = int(block[COUNT])
-        insert(block, 0, 10, 1.0, 1000.0 + i)
-        touched.append(working_set.write(series, count).touch)
+    working_set, series = a_working_set(), a_series()
+    loaded(working_set, series, a_stored_block(ZSCORE, 10, 12))
+    touched = [
+        working_set.write(series, add(working_set, series, 1, 20_000 + i)).touch for i in range(20)
+    ]
 
     assert sum(touched) == 2
 
@@ -92,63 +116,31 @@ def test_every_write_has_a_version_of_its_own() -> None:
     """Two pods, or one pod twice, never stamp the same token."""
     versions = set()
     for _ in range(2):
-        working_set, series = WorkingSet(Layout(10), 4), a_series()
-        block = loaded(working_set, series, None)
+        working_set, series = a_working_set(), a_series()
+        loaded(working_set, series, None)
         for i in range(50):
-            count = int(block[COUNT])
-            insert(block, 0, 10, 1.0, float(i))
-            working_set.write(series, count)
+            working_set.write(series, add(working_set, series, 1, i))
             versions.add(working_set.version(series))
 
     assert len(versions) == 100
 
 
-@pytest.mark.parametrize(("old", "new", "samples"), [(20, 10, 25), (10, 20, 25), (20, 10, 4)])
-def test_a_changed_window_keeps_the_newest_samples(old: int, new: int, samples: int) -> None:
-    """Nothing crashes on an old block, and what fits is not warmed up again."""
-    working_set, series = WorkingSet(Layout(new), 4), a_series()
-    stored = a_stored_block(old, samples)
+@pytest.mark.parametrize("stored", [b"x", b"not a block of ours, at all"])
+def test_a_reshaped_block_is_replaced_whole_against_what_stands_there(stored: bytes) -> None:
+    """The version check holds for bytes that are no version, too."""
+    working_set, series = a_working_set(), a_series()
+    loaded(working_set, series, stored)
 
-    block = loaded(working_set, series, stored)
-    write = working_set.write(series, int(block[COUNT]))
+    write = working_set.write(series, add(working_set, series, 1, 1))
+    again = working_set.write(series, add(working_set, series, 1, 2))
 
-    kept = min(old, new, samples)
-    values = [float(samples - kept + i) for i in range(kept)]
-    assert [block[RING + 2 * i] for i in range(kept)] == values
-    assert block[COUNT] == kept
-    assert block[MEAN] == pytest.approx(statistics.fmean(values))
-    assert (block[TOTAL], block[NEWEST]) == (samples, 99.0 + samples)
-    assert (block[SINCE_ALARM], block[ARMED]) == (3.0, 0.0)
-    assert block[SHAPE] == Layout(new).shape
-    assert write.whole
-    assert write.expected == stored[:8]
-
-
-def test_samples_that_a_smaller_window_drops_are_behind_the_horizon() -> None:
-    """A repeat of them is refused as late, not counted again."""
-    working_set = WorkingSet(Layout(10), 4)
-
-    block = loaded(working_set, a_series(), a_stored_block(20, 18))
-
-    assert block[HORIZON] == 107.0
-
-
-@pytest.mark.parametrize("stored", [b"x", b"\x00" * 8, b"not a block of ours, at all", b"7" * 2000])
-def test_a_block_that_cannot_be_understood_starts_over(stored: bytes) -> None:
-    """It is replaced whole, against the bytes that stand where the version would."""
-    working_set, series = WorkingSet(Layout(10), 4), a_series()
-
-    block = loaded(working_set, series, stored)
-    write = working_set.write(series, 0)
-
-    assert block[COUNT] == 0.0
-    assert write.whole
-    assert write.expected == stored[:8]
+    assert (write.whole, write.expected) == (True, stored[:8])
+    assert not again.whole
 
 
 def test_series_beyond_the_slots_push_out_those_long_unused() -> None:
     """Memory is bounded; who is pushed out is filled again when it comes back."""
-    working_set = WorkingSet(Layout(10), 3)
+    working_set = a_working_set(slots=3)
     items = [a_series(device=str(i)) for i in range(5)]
     for item in items:
         loaded(working_set, item, None)
@@ -162,7 +154,7 @@ def test_series_beyond_the_slots_push_out_those_long_unused() -> None:
 
 def test_a_group_larger_than_the_cache_is_a_defect_and_says_so() -> None:
     """It cannot happen with the sizes that workers choose; silence would corrupt state."""
-    working_set = WorkingSet(Layout(10), 2)
+    working_set = a_working_set(slots=2)
     items = [a_series(device=str(i)) for i in range(3)]
     working_set.missing(items)
     working_set.fill(items[0], None)
@@ -174,6 +166,6 @@ def test_a_group_larger_than_the_cache_is_a_defect_and_says_so() -> None:
 
 def test_a_series_is_loaded_once_however_often_it_stands_in_a_group() -> None:
     """Fifty samples of a series are one read."""
-    working_set, series = WorkingSet(Layout(10), 4), a_series()
+    working_set, series = a_working_set(), a_series()
 
     assert working_set.missing([series] * 50) == [series]

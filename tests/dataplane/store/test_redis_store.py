@@ -9,11 +9,11 @@ import redis
 
 from anomaly_dataplane.commit import Committer, Group
 from anomaly_dataplane.contract.config import Detection, Ingest, PipelineConfig
+from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Code
-from anomaly_dataplane.state.layout import Layout
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.connect import connect
@@ -38,7 +38,7 @@ def config_for(*servers: RedisServer, mode: str = "Standalone") -> PipelineConfi
 
 def a_committer(store: Store) -> Committer:
     rules = Rules.of(Detection(), Ingest())
-    return Committer(store, WorkingSet(Layout(120), 4096), rules, Unobserved())
+    return Committer(store, WorkingSet(METHODS[Detection().method], 120, 4096), rules, Unobserved())
 
 
 async def commit(store: Store, values: list[float], first: int = 0) -> Group:

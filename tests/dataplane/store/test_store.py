@@ -108,7 +108,7 @@ async def test_ranges_are_written_in_place(store: Store, series: Series) -> None
     await store.commit(series.partition, [creation(series, block(1, 1.0, 2.0, 3.0))], NOW)
     ranges: list[tuple[int, bytes | memoryview]] = [
         (0, version(2)),
-        (16, struct.pack("<d", 9.0)),
+        (2, struct.pack("<d", 9.0)),
     ]
 
     refused = await store.commit(series.partition, [SeriesWrite(series, version(1), ranges)], NOW)

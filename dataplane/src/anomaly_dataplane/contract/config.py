@@ -20,6 +20,7 @@ from anomaly_dataplane.contract.fields import (
     Group,
     Integer,
     InvalidConfig,
+    OptionalDecimalString,
     Text,
     TextList,
     declare,
@@ -44,7 +45,16 @@ class Direction(StrEnum):
 class Method(StrEnum):
     """What raises anomalies."""
 
+    FUSED = "Fused"
     ZSCORE = "ZScore"
+
+
+class Sensitivity(StrEnum):
+    """How much evidence the method `Fused` wants before it raises an anomaly."""
+
+    HIGH = "High"
+    MEDIUM = "Medium"
+    LOW = "Low"
 
 
 class RedisMode(StrEnum):
@@ -98,10 +108,14 @@ class Detection:
     min_rel_deviation: float = declare(DecimalString(0, 1000), "0")
     """The same, as a share of the mean's magnitude."""
     method: Method = declare(Choice(Method), "ZScore")
+    sensitivity: Sensitivity = declare(Choice(Sensitivity), "Medium")
+    """Of `Fused`: a preset of `score`."""
+    score: float | None = declare(OptionalDecimalString(0.1, 1000), "")
+    """The score that `Fused` raises an anomaly at; None for that of `sensitivity`."""
     hold_off_samples: int = declare(Integer(0, 10000), 15)
     """Samples of silence right after an anomaly of the same series."""
-    repeat_after_samples: int = declare(Integer(1, 100000), 240)
-    """An episode that goes on is raised again after this many samples."""
+    repeat_after_samples: int = declare(Integer(0, 100000), 240)
+    """An episode that goes on is raised again after this many samples; 0: with every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +160,8 @@ HOT_FIELDS = frozenset(
         "minSamples",
         "minAbsDeviation",
         "minRelDeviation",
+        "sensitivity",
+        "score",
         "holdOffSamples",
         "repeatAfterSamples",
     )

@@ -67,6 +67,17 @@ class DecimalString:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionalDecimalString:
+    """The same, or an empty string for "not set", read as None."""
+
+    minimum: float
+    maximum: float
+
+    def read(self, raw: object, path: str) -> float | None:
+        return None if raw == "" else DecimalString(self.minimum, self.maximum).read(raw, path)
+
+
+@dataclass(frozen=True, slots=True)
 class Duration:
     """A span of time such as "500ms", "1m30s" or "2h", read into seconds."""
 

@@ -14,13 +14,13 @@ REARM_SHARE = 0.3
 
 
 def raised(block: memoryview[float], base: int, score: float, rules: Rules) -> bool:
-    """Take the score of a sample into account; True if it raises an anomaly."""
+    """Take the method's score of a sample into account; True if it raises an anomaly."""
     since = block[base + SINCE_ALARM] + 1.0
     block[base + SINCE_ALARM] = since
-    if score < REARM_SHARE * rules.threshold:
+    if score < REARM_SHARE * rules.alarm_score:
         block[base + ARMED] = 1.0
         return False
-    if score <= rules.threshold or since <= rules.hold_off_samples:
+    if score < rules.alarm_score or since <= rules.hold_off_samples:
         return False
     if block[base + ARMED] == 0.0 and since <= rules.repeat_after_samples:
         return False

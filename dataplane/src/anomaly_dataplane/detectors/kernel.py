@@ -12,21 +12,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anomaly_dataplane.detectors.alarm import raised
+from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.detectors.window import insert, z_score
 from anomaly_dataplane.sample import Code
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NEWEST, RING, TOTAL, Layout
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, METHOD, NEWEST, TOTAL, Layout
 
 _OK, _WARMING, _OUTLIER = int(Code.OK), int(Code.WARMING), int(Code.OUTLIER)
 _DUPLICATE, _LATE = int(Code.DUPLICATE), int(Code.LATE)
 
 
 @dataclass(slots=True)
-class Scores:
-    """Columns of a group's results, and which samples raised an anomaly.
+class Change:
+    """What a group changed of one block, besides its hot scalars.
 
     Attributes:
-        touched: slot -> COUNT of its block before the group, in order of first change.
+        count_before: COUNT before the group.
+        first_piece, last_piece: of the method's cold pieces that were written; none if last < 0.
+    """
+
+    count_before: int
+    first_piece: int = 0
+    last_piece: int = -1
+
+
+@dataclass(slots=True)
+class Scores:
+    """Columns of a group's results, what raised an anomaly, and what has changed.
+
+    Attributes:
+        raised: position -> (score, position in the method's families).
+        touched: slot -> what changed, in order of first change.
     """
 
     codes: bytearray
@@ -34,13 +50,14 @@ class Scores:
     mean: array[float]
     std: array[float]
     n: array[int]
-    raised: list[int]
-    touched: dict[int, int]
+    raised: dict[int, tuple[float, int]]
+    touched: dict[int, Change]
 
 
 def score_group(
     slab: memoryview[float],
     layout: Layout,
+    method: Method,
     slots: Sequence[int],
     times: Sequence[float],
     values: Sequence[float],
@@ -52,7 +69,8 @@ def score_group(
     sample's. `times` are Unix milliseconds; `values` must be finite.
     """
     size = len(slots)
-    window, doubles = layout.window, layout.doubles
+    window, doubles, ring, cold = layout.window, layout.doubles, layout.ring_at, layout.cold_at
+    step = method.step
     zeros = bytes(8 * size)
     out = Scores(
         bytearray(size),
@@ -60,16 +78,18 @@ def score_group(
         array("d", zeros),
         array("d", zeros),
         array("q", zeros),
-        [],
+        {},
         {},
     )
     for i in range(size):
-        base = slots[i] * doubles
+        slot = slots[i]
+        base = slot * doubles
         time = times[i]
         value = values[i]
         count = int(slab[base + COUNT])
+        held = count if count < window else window
         if count and time <= slab[base + NEWEST]:
-            if _held(slab, base, min(count, window), time):
+            if _held(slab, base + ring, held, time):
                 out.codes[i] = _DUPLICATE
                 continue
             too_old = time < slab[base + NEWEST] - rules.lateness_ms
@@ -78,32 +98,48 @@ def score_group(
                 continue
         else:
             slab[base + NEWEST] = time
-        out.touched.setdefault(slots[i], count)
-        held = min(count, window)
+        change = out.touched.get(slot)
+        if change is None:
+            change = out.touched[slot] = Change(count)
         mean = slab[base + MEAN]
         std = math.sqrt(slab[base + M2] / held) if held else 0.0
         out.n[i] = held
-        if held < rules.min_samples:
-            out.codes[i] = _WARMING
-        else:
+        z_score_counted = 0.0
+        warm = held >= rules.min_samples
+        if warm:
             z = z_score(value, mean, std)
             out.z[i], out.mean[i], out.std[i] = z, mean, std
-            score = _score(z, value - mean, mean, rules)
-            out.codes[i] = _OUTLIER if score > rules.threshold else _OK
-            if raised(slab, base, score, rules):
-                out.raised.append(i)
+            z_score_counted = _counted(z, value - mean, mean, rules)
+            out.codes[i] = _OUTLIER if z_score_counted > rules.threshold else _OK
+        else:
+            out.codes[i] = _WARMING
+        score, family, piece = step(
+            slab, base + METHOD, base + cold, time / 1000.0, value, z_score_counted
+        )
+        if piece >= 0:
+            _note(change, piece)
+        if warm and raised(slab, base, score, rules):
+            out.raised[i] = (score, family)
         slab[base + TOTAL] += 1.0
-        insert(slab, base, window, value, time)
+        insert(slab, base, ring, window, value, time)
     return out
 
 
-def _held(slab: memoryview[float], base: int, held: int, time: float) -> bool:
+def _note(change: Change, piece: int) -> None:
+    """Widen the range of cold pieces to write."""
+    if change.last_piece < 0:
+        change.first_piece = change.last_piece = piece
+    else:
+        change.first_piece = min(change.first_piece, piece)
+        change.last_piece = max(change.last_piece, piece)
+
+
+def _held(slab: memoryview[float], ring: int, held: int, time: float) -> bool:
     """Whether the ring holds a sample of exactly this time."""
-    first = base + RING + 1
-    return any(slab[i] == time for i in range(first, first + 2 * held, 2))
+    return any(slab[i] == time for i in range(ring + 1, ring + 1 + 2 * held, 2))
 
 
-def _score(z: float, deviation: float, mean: float, rules: Rules) -> float:
+def _counted(z: float, deviation: float, mean: float, rules: Rules) -> float:
     """|z|, or 0 where direction or a minimum deviation says that this one does not count."""
     if (z > 0.0 and not rules.above) or (z < 0.0 and not rules.below):
         return 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, RING
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN
 
 CANCELLATION = 1e-2
 """Recompute when M2 falls below this share of its previous value: an excursion left the window."""
@@ -42,10 +42,15 @@ def z_score(value: float, mean: float, std: float) -> float:
     return deviation / sigma
 
 
-def insert(block: memoryview[float], base: int, window: int, value: float, time: float) -> None:
-    """Put a sample into the ring of the block at `base`, pushing out the oldest if it is full."""
+def insert(
+    block: memoryview[float], base: int, ring: int, window: int, value: float, time: float
+) -> None:
+    """Put a sample into the ring of the block at `base`, pushing out the oldest if it is full.
+
+    `ring` is where the ring starts within the block.
+    """
     count = int(block[base + COUNT])
-    slot = base + RING + 2 * (count % window)
+    slot = base + ring + 2 * (count % window)
     mean = block[base + MEAN]
     before = block[base + M2]
     if count < window:
@@ -64,15 +69,15 @@ def insert(block: memoryview[float], base: int, window: int, value: float, time:
     block[base + M2] = max(after, 0.0)
     block[base + COUNT] = count + 1
     if (count + 1) % window == 0 or (count >= window and after < CANCELLATION * before):
-        recompute(block, base, window)
+        recompute(block, base, ring, window)
 
 
-def recompute(block: memoryview[float], base: int, window: int) -> None:
+def recompute(block: memoryview[float], base: int, ring: int, window: int) -> None:
     """Set mean and M2 from the ring itself, in two passes, shifted so that a constant gives 0."""
     held = min(int(block[base + COUNT]), window)
     if held == 0:
         return
-    first = base + RING
+    first = base + ring
     origin = block[first]
     total = 0.0
     for i in range(first, first + 2 * held, 2):

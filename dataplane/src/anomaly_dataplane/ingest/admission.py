@@ -8,35 +8,42 @@ from __future__ import annotations
 
 from anomaly_dataplane.ingest.parsed import Cause, Parsed, Rejection
 from anomaly_dataplane.ingest.timestamps import rfc3339
-from anomaly_dataplane.sample import Batch
+from anomaly_dataplane.sample import LARGEST_VALUE, Batch
 
 _LAST_MS = 253_402_300_799_000.0
 """The end of the year 9999: the last moment that RFC 3339 can write."""
 
 
 def admit(parsed: Parsed, now_ms: float, max_future_seconds: float) -> Parsed:
-    """Reject the samples whose time is further ahead of the pod's clock than allowed.
+    """Reject the samples whose time or value would spoil their series.
 
-    One such sample would make all honest ones after it late.
+    A time further ahead of the pod's clock than allowed would make all honest ones after it late;
+    a value beyond LARGEST_VALUE would leave nothing but infinities in its window.
     """
-    times = parsed.batch.times
-    horizon_ms = now_ms + max_future_seconds * 1e3
-    if not times or max(times) <= horizon_ms:
-        return parsed
     batch = parsed.batch
+    if not len(batch):
+        return parsed
+    horizon_ms = now_ms + max_future_seconds * 1e3
+    largest = max(max(batch.values), -min(batch.values))
+    if max(batch.times) <= horizon_ms and largest <= LARGEST_VALUE:
+        return parsed
     kept = Batch([], [], [], batch.size_bytes)
     rejected = list(parsed.rejected)
     for i, position in enumerate(parsed.positions()):
-        if times[i] <= horizon_ms:
+        time, value = batch.times[i], batch.values[i]
+        if abs(value) > LARGEST_VALUE:
+            reason = f"value {value:g} is beyond {LARGEST_VALUE:g}, more than anything measures"
+            rejected.append(Rejection(position, Cause.VALUE, reason))
+        elif time > horizon_ms:
+            shown = rfc3339(min(time, _LAST_MS))
+            reason = (
+                f"timestamp {shown} is {(time - now_ms) / 1e3:.0f} s ahead of the pod's clock; "
+                f"{max_future_seconds:g} s are allowed (spec.ingest.maxFuture)"
+            )
+            rejected.append(Rejection(position, Cause.FUTURE, reason))
+        else:
             kept.series.append(batch.series[i])
-            kept.times.append(times[i])
-            kept.values.append(batch.values[i])
-            continue
-        shown = rfc3339(min(times[i], _LAST_MS))
-        reason = (
-            f"timestamp {shown} is {(times[i] - now_ms) / 1e3:.0f} s ahead of the pod's clock; "
-            f"{max_future_seconds:g} s are allowed (spec.ingest.maxFuture)"
-        )
-        rejected.append(Rejection(position, Cause.FUTURE, reason))
+            kept.times.append(time)
+            kept.values.append(value)
     rejected.sort(key=lambda rejection: rejection.index)
     return Parsed(kept, rejected)

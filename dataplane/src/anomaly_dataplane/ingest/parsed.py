@@ -17,7 +17,7 @@ class Cause(StrEnum):
 
     SYNTAX = "syntax"  # not JSON, or no object
     FIELD = "field"  # a field missing, unknown or of the wrong type
-    VALUE = "value"  # no finite number
+    VALUE = "value"  # no number that can be used
     SERIES = "series"  # a metric name or labels beyond their limits
     TIMESTAMP = "timestamp"  # cannot be read
     FUTURE = "future"  # ahead of the pod's clock

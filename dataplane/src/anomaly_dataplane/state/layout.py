@@ -1,4 +1,4 @@
-"""Layout of a series' block: little-endian float64, fixed scalars first, then the window's ring.
+"""Layout of a series' block: little-endian float64. Common scalars, the method's, then the ring.
 
 `detectors/` reads and writes blocks in place by these indices; `store/` sees only bytes. The byte
 for byte description with its rules is docs/commit-protocol.md; a test keeps the two equal.
@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NUMBER = 1
-"""Of this layout. A block of another number or window is migrated when it is next read."""
+"""Of this layout. A block of another shape is migrated when it is next read."""
 
 DOUBLE = 8
 
 VERSION = 0  # token of the commit that wrote the block: pod nonce * 2**32 + counter
-SHAPE = 1  # NUMBER * 2**20 + window: what the rest of the block means
+SHAPE = 1  # what the rest of the block means: see Layout.shape
 NEWEST = 2  # newest accepted time, Unix milliseconds
 COUNT = 3  # samples put into this ring; the next one goes to slot COUNT mod window
 TOTAL = 4  # samples accepted since the series exists; survives migration
@@ -23,23 +23,45 @@ MEAN = 6  # of the values in the ring
 M2 = 7  # sum of their squared deviations from MEAN
 SINCE_ALARM = 8  # samples since the last anomaly
 ARMED = 9  # 1 if the last episode is over, so that the next alarm may be raised
-RING = 10  # slots of (value, time), in order of acceptance
+METHOD = 10  # the method's own scalars, then its cold fields, then the ring
 
-_SHAPE_BASE = 2**20
 NEVER = 1e9
 """SINCE_ALARM of a series that never had one: more than any setting asks for."""
+
+_NUMBER_UNIT = 2**24
+_METHOD_UNIT = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The layout for a window of `window` samples."""
+    """The layout for a window and a method.
+
+    Attributes:
+        window: samples in the ring, below 2**16.
+        method: the method's number, below 2**8.
+        hot: float64 that the method changes with every sample.
+        cold: float64 that it changes now and then; they are written only when touched.
+    """
 
     window: int
+    method: int = 0
+    hot: int = 0
+    cold: int = 0
+
+    @property
+    def cold_at(self) -> int:
+        """Where the method's cold fields start."""
+        return METHOD + self.hot
+
+    @property
+    def ring_at(self) -> int:
+        """Where the ring of (value, time) slots starts, in order of acceptance."""
+        return METHOD + self.hot + self.cold
 
     @property
     def doubles(self) -> int:
         """Length of a block in float64."""
-        return RING + 2 * self.window
+        return self.ring_at + 2 * self.window
 
     @property
     def size_bytes(self) -> int:
@@ -49,7 +71,7 @@ class Layout:
     @property
     def shape(self) -> float:
         """What SHAPE holds in a block of this layout."""
-        return float(NUMBER * _SHAPE_BASE + self.window)
+        return float(NUMBER * _NUMBER_UNIT + self.method * _METHOD_UNIT + self.window)
 
 
 def start(block: memoryview[float], layout: Layout) -> None:
@@ -57,44 +79,3 @@ def start(block: memoryview[float], layout: Layout) -> None:
     block[SHAPE] = layout.shape
     block[SINCE_ALARM] = NEVER
     block[ARMED] = 1.0
-
-
-def migrate(stored: bytes, block: memoryview[float], layout: Layout) -> None:
-    """Fill `block` (all zeros) from a stored block of another window or layout number.
-
-    Keeps what can be kept: the newest samples that fit, the times that guard against repeats, the
-    alarm's state. The moments are left to the caller, who recomputes them from the ring. A block
-    that cannot be understood starts over.
-    """
-    start(block, layout)
-    old = _understood(stored)
-    if old is None:
-        return
-    pairs = _ring_in_order(old)
-    kept = pairs[-layout.window :]
-    dropped = pairs[: len(pairs) - len(kept)]
-    for i, (value, time) in enumerate(kept):
-        block[RING + 2 * i] = value
-        block[RING + 2 * i + 1] = time
-    block[COUNT] = float(len(kept))
-    for index in (NEWEST, TOTAL, SINCE_ALARM, ARMED):
-        block[index] = old[index]
-    block[HORIZON] = max([old[HORIZON], *(time for _, time in dropped)])
-
-
-def _understood(stored: bytes) -> memoryview[float] | None:
-    """The stored block as float64, None if this code does not know what it means."""
-    if len(stored) % DOUBLE or len(stored) < DOUBLE * RING:
-        return None
-    block = memoryview(stored).cast("d")
-    window = (len(block) - RING) // 2
-    return block if window and block[SHAPE] == Layout(window).shape else None
-
-
-def _ring_in_order(block: memoryview[float]) -> list[tuple[float, float]]:
-    """The (value, time) pairs of a block's ring, oldest accepted first."""
-    window = (len(block) - RING) // 2
-    count = int(block[COUNT])
-    held = min(count, window)
-    slots = ((count - held + i) % window for i in range(held))
-    return [(block[RING + 2 * slot], block[RING + 2 * slot + 1]) for slot in slots]

@@ -8,19 +8,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from anomaly_dataplane.detectors.window import recompute
+from anomaly_dataplane.detectors.kernel import Change
+from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import BlockCache
-from anomaly_dataplane.state.layout import (
-    COUNT,
-    DOUBLE,
-    RING,
-    SHAPE,
-    VERSION,
-    Layout,
-    migrate,
-    start,
-)
+from anomaly_dataplane.state.layout import COUNT, DOUBLE, SHAPE, VERSION, start
+from anomaly_dataplane.state.migration import migrate
 from anomaly_dataplane.store import ABSENT, VERSION_BYTES, SeriesWrite
 
 _SEQUENCE_BITS = 32
@@ -30,9 +23,10 @@ _NONCE_BITS = 20  # together 52: exact in a float64
 class WorkingSet:
     """Cached blocks of one lane, and what is known of their stored counterparts."""
 
-    def __init__(self, layout: Layout, slots: int) -> None:
-        self.layout = layout
-        self._cache = BlockCache(layout, slots)
+    def __init__(self, method: Method, window: int, slots: int) -> None:
+        self.method = method
+        self.layout = method.layout(window)
+        self._cache = BlockCache(self.layout, slots)
         self._reshaped: dict[Series, bytes] = {}
         self._nonce = 0
         self._sequence = 1 << _SEQUENCE_BITS
@@ -64,8 +58,7 @@ class WorkingSet:
             if block[SHAPE] == layout.shape:
                 return
             self._cache.block_bytes(series.slot)[:] = bytes(layout.size_bytes)
-        migrate(stored, block, layout)
-        recompute(self.slab, series.slot * layout.doubles, layout.window)
+        migrate(stored, block, layout, self.method)
         self._reshaped[series] = stored[:VERSION_BYTES]
 
     def forget(self, series: Series) -> None:
@@ -78,14 +71,14 @@ class WorkingSet:
         raw = bytes(self._cache.block_bytes(series.slot)[:VERSION_BYTES])
         return ABSENT if self._cache.block(series.slot)[VERSION] == 0.0 else raw
 
-    def write(self, series: Series, count_before: int) -> SeriesWrite:
+    def write(self, series: Series, change: Change) -> SeriesWrite:
         """Stamp a changed block with a new version and describe the change to the store.
 
         Args:
             series: of the current group, changed since it was filled or last written.
-            count_before: COUNT of its block before the change.
+            change: what the group did to its block.
         """
-        layout = self.layout
+        window = self.layout.window
         block = self._cache.block(series.slot)
         raw = self._cache.block_bytes(series.slot)
         expected = self._reshaped.pop(series, None)
@@ -93,23 +86,27 @@ class WorkingSet:
         if expected is None:
             expected = self.version(series)
         block[VERSION] = self._next_version()
-        count = int(block[COUNT])
-        added = count - count_before
+        count, before = int(block[COUNT]), change.count_before
+        added = count - before
         if whole:
             return SeriesWrite(series, expected, [(0, raw)], whole=True, accepted=added)
-        first = count_before % layout.window if added < layout.window else 0
-        run = min(added, layout.window - first)
-        rest = min(added, layout.window) - run
-        ring = DOUBLE * RING
-        slot = 2 * DOUBLE
+        first = before % window if added < window else 0
+        run = min(added, window - first)
+        rest = min(added, window) - run
+        cold, ring, piece = self.layout.cold_at, self.layout.ring_at, self.method.cold_piece
+        pieces = change.last_piece - change.first_piece + 1 if change.last_piece >= 0 else 0
         ranges = [
-            (0, raw[:ring]),
-            (ring + slot * first, raw[ring + slot * first : ring + slot * (first + run)]),
+            (at, raw[DOUBLE * at : DOUBLE * (at + length)])
+            for at, length in (
+                (0, cold),
+                (cold + piece * change.first_piece, piece * pieces),
+                (ring + 2 * first, 2 * run),
+                (ring, 2 * rest),
+            )
+            if length
         ]
-        if rest:
-            ranges.append((ring, raw[ring : ring + slot * rest]))
-        turned = count // layout.window != count_before // layout.window
-        return SeriesWrite(series, expected, list(ranges), touch=turned, accepted=added)
+        turned = count // window != before // window
+        return SeriesWrite(series, expected, ranges, touch=turned, accepted=added)
 
     def _next_version(self) -> float:
         """A token that no other commit ever used.

@@ -26,7 +26,7 @@ class SeriesWrite:
 
     Attributes:
         expected: the version the writer started from; ABSENT if there was no block.
-        ranges: (byte offset, bytes) to write. With `whole`, the one range is the new block.
+        ranges: (offset in float64, bytes) to write. With `whole`, the one range is the new block.
         whole: replace the block instead of writing into it.
         touch: put off the idle expiry; asked for now and then, not with every sample.
         accepted, outliers: of this commit, for the pipeline's totals.
@@ -35,7 +35,7 @@ class SeriesWrite:
 
     series: Series
     expected: bytes
-    ranges: list[tuple[int, bytes | memoryview]]
+    ranges: Sequence[tuple[int, bytes | memoryview]]
     whole: bool = False
     touch: bool = False
     accepted: int = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
@@ -11,6 +13,7 @@ from anomaly_dataplane.contract.config import PipelineConfig, RedisMode
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.keys import Keys
+from anomaly_dataplane.store.link import Link
 from anomaly_dataplane.store.redis_store import RedisStore
 
 CONNECT_SECONDS = 1.0
@@ -53,7 +56,14 @@ def connect(
             # Once, at once, for a connection that the server closed; more is the commit's decision.
             retry=Retry(NoBackoff(), 1),
         )
-    return RedisStore(client, keys, redis.partitions, observer)
+    link = partial(
+        Link,
+        username=username,
+        password=password,
+        connect_seconds=CONNECT_SECONDS,
+        answer_seconds=ANSWER_SECONDS,
+    )
+    return RedisStore(client, addresses[0], link, keys, redis.partitions, observer)
 
 
 def _address(url: str) -> tuple[str, int]:

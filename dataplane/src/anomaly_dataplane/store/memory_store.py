@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
+from anomaly_dataplane.state.layout import DOUBLE
 from anomaly_dataplane.store import VERSION_BYTES, SeriesWrite, Totals
 
 
@@ -33,7 +34,8 @@ class MemoryStore:
             if write.whole:
                 block.clear()
             for offset, data in write.ranges:
-                block[offset : offset + len(data)] = data
+                at = DOUBLE * offset
+                block[at : at + len(data)] = data
             self._blocks[write.series.id] = block
             self._samples += write.accepted
             self._outliers += write.outliers

@@ -33,6 +33,7 @@ from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.store import SeriesWrite, Totals, wire
 from anomaly_dataplane.store.keys import Keys
+from anomaly_dataplane.store.link import Argument, Link
 
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (AuthenticationError, "auth"),
@@ -48,20 +49,32 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+Address = tuple[str, int]
+
+
 class RedisStore:
     """A Store over a redis-py client."""
 
     def __init__(
-        self, client: Redis | RedisCluster, keys: Keys, partitions: int, observer: Observer
+        self,
+        client: Redis | RedisCluster,
+        address: Address,
+        link: Callable[[str, int], Link],
+        keys: Keys,
+        partitions: int,
+        observer: Observer,
     ) -> None:
         self._client = client
+        self._address = address
+        self._link = link
+        self._links: dict[Address, Link] = {}
         self._keys = keys
         self._partitions = range(partitions)
         self._observer = observer
 
     async def read(self, partition: int, series: Sequence[Series]) -> list[bytes | None]:
         keys = [self._keys.state(item) for item in series]
-        blocks: list[bytes | None] = await self._call(self._client.mget(keys))
+        blocks: list[bytes | None] = await self._call(self._hot(keys[0], "MGET", *keys))
         return blocks
 
     async def commit(self, partition: int, writes: Sequence[SeriesWrite], now_ms: int) -> list[int]:
@@ -96,36 +109,61 @@ class RedisStore:
         await self._each_partition(lambda p: self._client.exists(self._keys.totals(p)))
 
     async def aclose(self) -> None:
+        for link in self._links.values():
+            link.close()
         await self._client.aclose()
 
-    async def _function(self, keys: list[bytes], args: list[wire.Argument]) -> bytes:
+    async def _function(self, keys: list[bytes], args: list[Argument]) -> Any:
         """Call the Function, loading it where it is missing (a new primary, a flushed one)."""
+        command = ("FCALL", wire.FUNCTION, len(keys), *keys, *args)
         try:
-            return await self._fcall(keys, args)
+            return await self._hot(keys[0], *command)
         except ResponseError as error:
             if "Function not found" not in str(error):
                 raise
         await self._load_function()
-        return await self._fcall(keys, args)
+        return await self._hot(keys[0], *command)
 
-    async def _fcall(self, keys: list[bytes], args: list[wire.Argument]) -> bytes:
+    async def _hot(self, key: bytes, *command: Argument) -> Any:
+        """A command of the hot path, whose first key says where it goes.
+
+        An error reply is put to redis-py again: it follows redirections, learns the new topology
+        and names errors. Repeating is safe, since a commit compares before it sets.
+        """
+        host, port = address = await self._address_of(key)
+        link = self._links.get(address)
+        if link is None:
+            link = self._links[address] = self._link(host, port)
+        try:
+            return await link.call(*command)
+        except AuthenticationError:
+            raise
+        except ResponseError as error:
+            if "Function not found" in str(error):
+                raise
+        return await self._patiently(key, *command)
+
+    async def _address_of(self, key: bytes) -> Address:
+        if not isinstance(self._client, RedisCluster):
+            return self._address
+        await self._client.initialize()
+        node = self._client.get_node_from_key(key.decode())
+        if node is None:
+            raise ClusterDownError("no node serves the slot")
+        return node.host, int(node.port)
+
+    async def _patiently(self, key: bytes, *command: Argument) -> Any:
         options = {}
         if isinstance(self._client, RedisCluster):
-            await self._client.initialize()
             # Without a node redis-py asks the server, with all arguments, which are the keys.
-            options["target_nodes"] = self._client.get_node_from_key(keys[0].decode())
-        answer = await self._execute("FCALL", wire.FUNCTION, len(keys), *keys, *args, **options)
-        assert isinstance(answer, bytes), answer
-        return answer
+            options["target_nodes"] = self._client.get_node_from_key(key.decode())
+        return await self._client.execute_command(*command, **options)
 
     async def _load_function(self) -> None:
         options = {}
         if isinstance(self._client, RedisCluster):
             options["target_nodes"] = RedisCluster.PRIMARIES
-        await self._execute("FUNCTION LOAD", "REPLACE", wire.SOURCE, **options)
-
-    async def _execute(self, *command: wire.Argument, **options: object) -> Any:
-        return await self._client.execute_command(*command, **options)
+        await self._client.execute_command("FUNCTION LOAD", "REPLACE", wire.SOURCE, **options)
 
     async def _each_partition(self, command: Callable[[int], Awaitable[Any]]) -> list[Any]:
         async def run(partition: int) -> object:

@@ -13,16 +13,14 @@ import msgspec
 
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import DOUBLE
 from anomaly_dataplane.store import ABSENT, SeriesWrite
 from anomaly_dataplane.store.keys import OUTBOX_LENGTH, STATE_TTL_MS, Keys
+from anomaly_dataplane.store.link import Argument
 
 FUNCTION = "anomaly_pipeline_commit_1"
 SOURCE = Path(__file__).with_name("commit.lua").read_text(encoding="utf-8")
 
 _WHOLE, _TOUCH, _NAMED = 1, 2, 4
-
-Argument = bytes | memoryview | str | int
 
 _decoder = msgspec.json.Decoder(Anomaly)
 
@@ -43,7 +41,7 @@ def encode(
         if named:
             payload += (write.series.id, _name(write.series))
         for offset, data in write.ranges:
-            shorts.append(offset // DOUBLE)
+            shorts.append(offset)
             payload.append(data)
     for i, write in enumerate(writes):
         for anomaly in write.anomalies:

@@ -1,0 +1,89 @@
+"""The `Fused` method: evidence of several families, one vote each, added up.
+
+A sum of log tail odds. Level and season share a vote, as do surprise and volatility, so that one
+cause is not counted twice. Math and measurements: docs/detection.md.
+"""
+
+from __future__ import annotations
+
+import math
+
+from anomaly_dataplane.detectors import (
+    jump,
+    level,
+    record,
+    seasonal,
+    surprise,
+    tail,
+    volatility,
+)
+
+SEEN = 0
+GLOBAL_MEAN = 1
+GLOBAL_VARIANCE = 2
+LEVEL = 3
+SEASONAL = LEVEL + level.SIZE
+JUMP = SEASONAL + seasonal.SIZE
+SURPRISE = JUMP + jump.SIZE
+VOLATILITY = SURPRISE + surprise.SIZE
+RECORD = VOLATILITY + volatility.SIZE
+SIZE = RECORD + record.SIZE
+COLD_SIZE = seasonal.COLD_SIZE
+COLD_PIECE = seasonal.BIN_SIZE
+
+EVIDENCE_OFFSET = 1.3
+"""A family votes only with the evidence above its own 5 % tail."""
+
+FAMILIES = ("level", "seasonal", "jump", "dynamics", "volatility", "range")
+NO_FAMILY = -1
+
+
+def start(s: memoryview[float], o: int, ts: float, x: float) -> None:
+    """Begin all families with the first sample."""
+    s[o + GLOBAL_MEAN] = x
+    level.start(s, o + LEVEL, x)
+    seasonal.start(s, o + SEASONAL, ts)
+    jump.start(s, o + JUMP, x)
+    surprise.start(s, o + SURPRISE, x)
+    volatility.start(s, o + VOLATILITY, x)
+    record.start(s, o + RECORD, x)
+
+
+def step(
+    block: memoryview[float], hot: int, cold: int, seconds: float, value: float, deviation: float
+) -> tuple[float, int, int]:
+    """Score a sample, then learn it: `method.Step`. The cold pieces are the season's bins."""
+    s, o, x, ts = block, hot, value, seconds
+    t = s[o + SEEN]
+    if t == 0.0:
+        start(s, o, ts, x)
+    s[o + SEEN] = t + 1.0
+    rate = 1.0 / min(t + 1.0, tail.HORIZON)
+    error = x - s[o + GLOBAL_MEAN]
+    s[o + GLOBAL_MEAN] += rate * error
+    s[o + GLOBAL_VARIANCE] += rate * (error * error - s[o + GLOBAL_VARIANCE])
+    variance = s[o + GLOBAL_VARIANCE]
+    written = seasonal.enter(s, o + SEASONAL, cold, ts)
+
+    e_level = level.evidence(s, o + LEVEL, x, t, rate)
+    e_season = seasonal.evidence(s, o + SEASONAL, x, ts, t, math.sqrt(variance))
+    e_jump = jump.evidence(s, o + JUMP, x, t)
+    e_surprise = surprise.evidence(s, o + SURPRISE, x, t, rate)
+    e_volatility = volatility.evidence(s, o + VOLATILITY, x, t, variance)
+    e_record = record.evidence(s, o + RECORD, x, t)
+
+    score = best = 0.0
+    family = NO_FAMILY
+    votes = (
+        (e_level, 0) if e_level >= e_season else (e_season, 1),
+        (e_jump, 2),
+        (e_surprise, 3) if e_surprise >= e_volatility else (e_volatility, 4),
+        (e_record, 5),
+    )
+    for found, name in votes:
+        vote = found - EVIDENCE_OFFSET
+        if vote > 0.0:
+            score += vote
+            if vote > best:
+                best, family = vote, name
+    return score, family, written

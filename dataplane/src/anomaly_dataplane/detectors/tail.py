@@ -1,0 +1,69 @@
+"""From a raw score to evidence: -log10 of how rare such a score is for this series.
+
+Robbins-Monro estimate of the 95 % quantile, exponential tail of the declustered excesses over it
+(peaks over threshold: Siffer et al., KDD 2017, with the exponential case of the tail).
+"""
+
+from __future__ import annotations
+
+import math
+
+QUANTILE = 0
+MEAN_EXCESS = 1
+MEAN_SCORE = 2
+EXCESSES = 3
+LAST_EXCESS = 4
+SIZE = 5
+
+HORIZON = 2000.0
+"""Forgetting of baselines and calibrators, in samples."""
+TAIL_SHARE = 0.05
+TAIL_EVIDENCE = -math.log10(TAIL_SHARE)
+EVIDENCE_CAP = 12.0
+WARM_UP = 100.0
+GAP = 20.0
+"""Samples between excesses that count as two: one long excursion teaches once."""
+LN10 = math.log(10.0)
+
+
+def evidence(s: memoryview[float], o: int, score: float, t: float) -> float:
+    """Evidence of `score` >= 0, the calibrator at `o` then learning it.
+
+    Args:
+        s: the block.
+        o: where the calibrator's fields start.
+        score: the family's raw score.
+        t: samples that the calibrator has seen.
+
+    Returns:
+        0 to EVIDENCE_CAP; 0 while it warms up.
+    """
+    quantile = s[o + QUANTILE]
+    mean_excess = s[o + MEAN_EXCESS]
+    mean_score = s[o + MEAN_SCORE]
+    found = 0.0
+    if t >= WARM_UP and quantile > 0.0:
+        if score <= quantile:
+            found = TAIL_EVIDENCE * score / quantile
+        elif mean_excess > 0.0:
+            found = min(TAIL_EVIDENCE + (score - quantile) / mean_excess / LN10, EVIDENCE_CAP)
+    rate = 1.0 / min(t + 1.0, HORIZON)
+    bounded = score
+    if mean_score > 0.0 and t > 20.0:
+        bounded = min(score, 10.0 * mean_score)
+    mean_score += rate * (bounded - mean_score)
+    s[o + MEAN_SCORE] = mean_score
+    step = 12.0 * mean_score * rate
+    quantile += step * (1.0 - TAIL_SHARE) if score > quantile else -step * TAIL_SHARE
+    quantile = max(quantile, 0.0)
+    s[o + QUANTILE] = quantile
+    if score > quantile > 0.0 and (s[o + EXCESSES] == 0.0 or t - s[o + LAST_EXCESS] >= GAP):
+        s[o + LAST_EXCESS] = t
+        excesses = s[o + EXCESSES] + 1.0
+        s[o + EXCESSES] = excesses
+        excess = score - quantile
+        if excesses > 5.0:
+            excess = min(excess, 20.0 * mean_excess)
+        mean_excess += (excess - mean_excess) / min(excesses + 1.0, HORIZON * TAIL_SHARE / 2.0)
+        s[o + MEAN_EXCESS] = mean_excess
+    return found

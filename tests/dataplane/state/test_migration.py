@@ -1,0 +1,111 @@
+"""Blocks of another window, method or layout: what is kept, and that nothing crashes."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anomaly_dataplane.contract.config import Detection, Ingest
+from anomaly_dataplane.contract.config import Method as Name
+from anomaly_dataplane.detectors.kernel import score_group
+from anomaly_dataplane.detectors.method import METHODS, Method
+from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.state.layout import (
+    ARMED,
+    COUNT,
+    HORIZON,
+    MEAN,
+    METHOD,
+    NEWEST,
+    SHAPE,
+    SINCE_ALARM,
+    TOTAL,
+    VERSION,
+)
+from anomaly_dataplane.state.working_set import WorkingSet
+from blocks import blank_blocks
+from samples import a_series
+
+ZSCORE, FUSED = METHODS[Name.ZSCORE], METHODS[Name.FUSED]
+RULES = Rules.of(Detection(), Ingest())
+
+
+def a_stored_block(method: Method, window: int, samples: int) -> bytes:
+    """The block of a series that took the values 0, 1, 2, ... at the times 100 s, 101 s, ..."""
+    layout = method.layout(window)
+    block = blank_blocks(layout)
+    times = [1000.0 * (100 + i) for i in range(samples)]
+    values = [float(i) for i in range(samples)]
+    score_group(block, layout, method, [0] * samples, times, values, RULES)
+    block[VERSION], block[SINCE_ALARM], block[ARMED] = 7.0, 3.0, 0.0
+    return bytes(block.cast("B"))
+
+
+def loaded(working_set: WorkingSet, stored: bytes) -> memoryview[float]:
+    series = a_series()
+    assert working_set.missing([series]) == [series]
+    working_set.fill(series, stored)
+    size = working_set.layout.doubles
+    return working_set.slab[series.slot * size : (series.slot + 1) * size]
+
+
+@pytest.mark.parametrize("old_method", [ZSCORE, FUSED])
+@pytest.mark.parametrize("new_method", [ZSCORE, FUSED])
+@pytest.mark.parametrize(
+    ("old", "new", "samples"), [(20, 10, 25), (10, 20, 25), (20, 10, 4), (20, 20, 25)]
+)
+def test_the_newest_samples_and_the_guards_are_kept(
+    old_method: Method, new_method: Method, old: int, new: int, samples: int
+) -> None:
+    """Whatever changed, what fits is not warmed up again and no repeat is counted."""
+    working_set = WorkingSet(new_method, new, 4)
+
+    block = loaded(working_set, a_stored_block(old_method, old, samples))
+
+    kept = min(old, new, samples)
+    values = [float(samples - kept + i) for i in range(kept)]
+    ring = working_set.layout.ring_at
+    assert [block[ring + 2 * i] for i in range(kept)] == values or old == new
+    assert block[MEAN] == pytest.approx(statistics.fmean(values))
+    assert (block[TOTAL], block[NEWEST]) == (samples, 1000.0 * (99 + samples))
+    assert (block[SINCE_ALARM], block[ARMED]) == (3.0, 0.0)
+    assert block[SHAPE] == working_set.layout.shape
+    if kept < samples:
+        assert block[HORIZON] >= 1000.0 * (99 + samples - kept)
+
+
+def test_a_changed_window_keeps_what_the_method_learnt() -> None:
+    """The baselines of months are not thrown away because the window grew."""
+    stored = a_stored_block(FUSED, 20, 300)
+    old = memoryview(stored).cast("d")
+
+    block = loaded(WorkingSet(FUSED, 40, 4), stored)
+
+    learnt = slice(METHOD, FUSED.layout(20).ring_at)
+    assert block[learnt].tolist() == old[learnt].tolist()
+
+
+def test_another_method_learns_the_samples_that_are_there() -> None:
+    """It starts with the window rather than with nothing."""
+    block = loaded(WorkingSet(FUSED, 20, 4), a_stored_block(ZSCORE, 20, 300))
+
+    assert block[METHOD] == 20.0  # samples seen
+    assert block[COUNT] == 20.0
+
+
+@pytest.mark.parametrize("stored", [b"x", b"\x00" * 8, b"not a block of ours, at all", b"7" * 2000])
+@pytest.mark.parametrize("method", [ZSCORE, FUSED])
+def test_a_block_that_cannot_be_understood_starts_over(stored: bytes, method: Method) -> None:
+    """A foreign or newer block is no reason to crash."""
+    assert loaded(WorkingSet(method, 10, 4), stored)[COUNT] == 0.0
+
+
+@given(st.binary(max_size=4000))
+def test_no_bytes_whatever_crash_a_pod(stored: bytes) -> None:
+    """Even a damaged block leads to a state that works."""
+    block = loaded(WorkingSet(ZSCORE, 10, 4), stored)
+
+    assert block[SHAPE] == ZSCORE.layout(10).shape

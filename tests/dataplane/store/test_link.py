@@ -1,0 +1,147 @@
+"""The thin connection: pipelining, time-outs, lost connections, replies that are none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+from redis import exceptions
+
+from anomaly_dataplane.store.link import Link
+from redis_server import PASSWORD, RedisServer, free_port, redis_server
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextmanager
+def a_link(port: int, password: str | None = None, answer_seconds: float = 2.0) -> Iterator[Link]:
+    link = Link(
+        "127.0.0.1",
+        port,
+        username=None,
+        password=password,
+        connect_seconds=2.0,
+        answer_seconds=answer_seconds,
+    )
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+@asynccontextmanager
+async def a_server(script: Script) -> AsyncIterator[int]:
+    """A server that answers as no Redis would; yields its port."""
+    server = await asyncio.start_server(script, "127.0.0.1", 0)
+    async with server:
+        yield int(server.sockets[0].getsockname()[1])
+
+
+async def test_replies_come_back_in_order_however_many_calls_are_under_way(
+    standalone: RedisServer,
+) -> None:
+    """Calls are written at once, not one after the other's answer."""
+    with a_link(standalone.port) as link:
+        replies = await asyncio.gather(*(link.call("ECHO", str(i)) for i in range(500)))
+
+    assert replies == [str(i).encode() for i in range(500)]
+
+
+async def test_an_error_reply_fails_its_own_call_only(standalone: RedisServer) -> None:
+    """The connection goes on."""
+    with a_link(standalone.port) as link:
+        bad, good = await asyncio.gather(
+            link.call("NO-SUCH-COMMAND"), link.call("ECHO", b"ok"), return_exceptions=True
+        )
+
+    assert isinstance(bad, exceptions.ResponseError)
+    assert good == b"ok"
+
+
+async def test_a_password_is_given_before_anything_else() -> None:
+    """And a wrong one is an authentication error, not a mute connection."""
+    with (
+        redis_server("--requirepass", PASSWORD) as server,
+        a_link(server.port, PASSWORD) as right,
+        a_link(server.port, "guess") as wrong,
+    ):
+        assert await right.call("ECHO", "x") == b"x"
+        with pytest.raises(exceptions.AuthenticationError):
+            await wrong.call("ECHO", "x")
+
+
+async def test_a_server_that_does_not_answer_is_given_up() -> None:
+    """All calls under way fail; the next one opens a new connection."""
+    connections = 0
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read()
+        writer.close()
+
+    async with a_server(mute) as port:
+        with a_link(port, answer_seconds=0.05) as link:
+            results = await asyncio.gather(
+                link.call("PING"), link.call("PING"), return_exceptions=True
+            )
+            with pytest.raises(exceptions.TimeoutError, match=r"no answer within 0\.05 s"):
+                await link.call("PING")
+
+    assert all(isinstance(result, exceptions.TimeoutError) for result in results)
+    assert connections == 2
+
+
+async def test_a_lost_connection_fails_what_is_under_way_and_heals() -> None:
+    """Whether the call was done is unknown; the commit finds out by the version."""
+    answers = iter([b"", b"+PONG\r\n"])
+
+    async def flaky(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"PING\r\n")
+        writer.write(next(answers))
+        await writer.drain()
+        writer.close()
+
+    async with a_server(flaky) as port:
+        with a_link(port) as link:
+            with pytest.raises(exceptions.ConnectionError, match="lost"):
+                await link.call("PING")
+            assert await link.call("PING") == b"PONG"
+
+
+async def test_bytes_that_are_no_reply_close_the_connection() -> None:
+    """Something else listens on that port."""
+
+    async def stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+        writer.close()
+
+    async with a_server(stranger) as port:
+        with a_link(port) as link, pytest.raises(exceptions.ConnectionError, match="not a Redis"):
+            await link.call("PING")
+
+
+async def test_nobody_listening_is_a_connection_error() -> None:
+    """It names the address."""
+    port = free_port()
+
+    with (
+        a_link(port) as link,
+        pytest.raises(exceptions.ConnectionError, match=f"127.0.0.1:{port}"),
+    ):
+        await link.call("PING")
+
+
+async def test_calls_that_meet_while_connecting_share_the_connection(
+    standalone: RedisServer,
+) -> None:
+    """The first commit of several partitions opens one socket."""
+    with a_link(standalone.port) as link:
+        ids = await asyncio.gather(*(link.call("CLIENT", "ID") for _ in range(20)))
+
+    assert len(set(ids)) == 1
