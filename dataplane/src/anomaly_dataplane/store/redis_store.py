@@ -136,8 +136,6 @@ class RedisStore:
             link = self._links[address] = self._link(host, port)
         try:
             return await link.call(*command)
-        except AuthenticationError:
-            raise
         except ResponseError as error:
             if "Function not found" in str(error):
                 raise
