@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from array import array
 from dataclasses import dataclass, replace
 
 import pytest
@@ -242,10 +243,10 @@ def _replay(series: Series, stored: bytes) -> tuple[bytes, list[Anomaly]]:
     """Feed the samples of a stored ring, in commit order, to one pod that meets no trouble."""
     block = memoryview(stored).cast("d")
     held = int(block[COUNT])
-    values = [block[METHOD + 2 * i] for i in range(held)]
-    times = [block[METHOD + 2 * i + 1] for i in range(held)]
+    values = array("d", [block[METHOD + 2 * i] for i in range(held)])
+    times = array("d", [block[METHOD + 2 * i + 1] for i in range(held)])
     layout = ZSCORE.layout(WINDOW)
     slab = blank_blocks(layout)
-    scores = score_group(slab, layout, ZSCORE, [0] * held, times, values, RULES)
+    scores = score_group(slab, layout, ZSCORE, array("i", [0]) * held, times, values, RULES)
     raised = [anomaly(series, times[i], values[i], scores, i, RULES, ZSCORE) for i in scores.raised]
     return struct.pack(f"<{layout.doubles}d", *slab), raised

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -155,35 +156,30 @@ class Committer:
         series = group.series if every else [group.series[i] for i in pending]
         times = group.times if every else [group.times[i] for i in pending]
         values = group.values if every else [group.values[i] for i in pending]
-        slots = [item.slot for item in series]
         working_set = self._working_set
         scores = score_group(
             working_set.slab,
             working_set.layout,
             working_set.method,
-            slots,
-            times,
-            values,
+            array("i", [item.slot for item in series]),
+            array("d", times),
+            array("d", values),
             self.rules,
         )
         record(group.verdicts, pending, scores)
-        by_slot = dict(zip(slots, series, strict=True))
-        changed = {
-            slot: working_set.write(by_slot[slot], change)
-            for slot, change in scores.touched.items()
-        }
-        position = scores.codes.find(Code.OUTLIER)
-        while position >= 0:
-            changed[slots[position]].outliers += 1
-            position = scores.codes.find(Code.OUTLIER, position + 1)
+        owner = {item.slot: item for item in series}
+        changed = [
+            working_set.write(owner[slot], scores.changes, row)
+            for row, slot in enumerate(scores.changes.slots)
+        ]
         for i in scores.raised:
             event = anomaly(
                 series[i], times[i], values[i], scores, i, self.rules, working_set.method
             )
-            changed[slots[i]].anomalies.append(event)
+            changed[scores.rows[i]].anomalies.append(event)
             group.verdicts.anomalies[pending[i]] = event
         partitions: dict[int, list[SeriesWrite]] = defaultdict(list)
-        for write in changed.values():
+        for write in changed:
             partitions[write.series.partition].append(write)
         return partitions
 

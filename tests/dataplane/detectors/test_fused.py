@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -38,14 +39,25 @@ def a_run(
 ) -> Scores:
     layout = method.layout(WINDOW)
     times = [1000.0 * (START + step_seconds * i) for i in range(len(values))]
+    return scored(blank_blocks(layout), method, times, values, rules or rules_for(method))
+
+
+def scored(
+    block: memoryview[float],
+    method: Method,
+    times: Sequence[float],
+    values: Sequence[float],
+    rules: Rules,
+) -> Scores:
+    """Score samples of the one series that `block` belongs to."""
     return score_group(
-        blank_blocks(layout),
-        layout,
+        block,
+        method.layout(WINDOW),
         method,
-        [0] * len(values),
-        times,
-        values,
-        rules or rules_for(method),
+        array("i", [0]) * len(values),
+        array("d", times),
+        array("d", values),
+        rules,
     )
 
 
@@ -124,7 +136,7 @@ def test_scores_stay_finite_for_any_finite_input(method: Method, values: list[fl
     slab = blank_blocks(layout)
     times = [1000.0 * (START + 60.0 * i) for i in range(len(values))]
 
-    scores = score_group(slab, layout, method, [0] * len(values), times, values, rules_for(method))
+    scores = scored(slab, method, times, values, rules_for(method))
 
     assert all(math.isfinite(number) for number in slab)
     assert all(math.isfinite(score) for score, _ in scores.raised.values())
@@ -150,12 +162,11 @@ def test_where_a_run_is_cut_makes_no_difference(method: Method, seed: int, cut: 
     layout, rules = method.layout(WINDOW), rules_for(method)
     times = [1000.0 * (START + 1800.0 * i) for i in range(400)]
     whole, parts = blank_blocks(layout), blank_blocks(layout)
-    slots = [0] * 400
 
-    one = score_group(whole, layout, method, slots, times, values, rules)
-    first = score_group(parts, layout, method, slots[:cut], times[:cut], values[:cut], rules)
+    one = scored(whole, method, times, values, rules)
+    first = scored(parts, method, times[:cut], values[:cut], rules)
     again = memoryview(bytearray(parts.cast("B"))).cast("d")
-    rest = score_group(again, layout, method, slots[cut:], times[cut:], values[cut:], rules)
+    rest = scored(again, method, times[cut:], values[cut:], rules)
 
     assert bytes(whole.cast("B")) == bytes(again.cast("B"))
     assert {**first.raised, **{cut + i: found for i, found in rest.raised.items()}} == one.raised

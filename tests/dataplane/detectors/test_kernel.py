@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
-from anomaly_dataplane.detectors.kernel import Scores, score_group
+from anomaly_dataplane.detectors.kernel import UNCHANGED, Scores, score_group
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.sample import Code
-from anomaly_dataplane.state.layout import COUNT, TOTAL
+from anomaly_dataplane.state.layout import COUNT, NEWEST, TOTAL
 from blocks import blank_blocks
 
 ZSCORE = METHODS[Name.ZSCORE]
@@ -36,8 +37,18 @@ class Pod:
     def score(self, values: list[float], times: list[float] | None = None, slot: int = 0) -> Scores:
         known = self.slab[slot * self.layout.doubles + COUNT]
         times = times or [1e12 + 1000.0 * (known + i) for i in range(len(values))]
-        slots = [slot] * len(values)
-        return score_group(self.slab, self.layout, ZSCORE, slots, times, values, self.rules)
+        return self.score_slots([slot] * len(values), values, times)
+
+    def score_slots(self, slots: list[int], values: list[float], times: list[float]) -> Scores:
+        return score_group(
+            self.slab,
+            self.layout,
+            ZSCORE,
+            array("i", slots),
+            array("d", times),
+            array("d", values),
+            self.rules,
+        )
 
 
 STEADY = [10.0, 11.0, 9.0, 10.5, 9.5] * 4
@@ -75,7 +86,8 @@ def test_a_repeated_sample_changes_nothing() -> None:
     scores = pod.score([1.0, 99.0, 3.0], [1.0, 2.0, 3.0])
 
     assert list(scores.codes) == [Code.DUPLICATE] * 3
-    assert scores.touched == {}
+    assert not scores.changes.slots
+    assert list(scores.rows) == [UNCHANGED] * 3
     assert bytes(pod.slab) == before
 
 
@@ -205,7 +217,7 @@ def test_series_of_a_group_do_not_touch_each_other(data: st.DataObject) -> None:
     values = [float(i % 7) for i in range(len(order))]
     times = [1e12 + 1000.0 * i for i in range(len(order))]
     together = Pod(series=3)
-    score_group(together.slab, together.layout, ZSCORE, order, times, values, RULES)
+    together.score_slots(order, values, times)
 
     alone = Pod(series=3)
     for slot in range(3):
@@ -237,3 +249,22 @@ def test_the_total_counts_accepted_samples_only() -> None:
     pod.score([3.0], [1.0])
 
     assert pod.slab[TOTAL] == 2.0
+
+
+def test_changes_have_a_row_a_changed_series_in_order_of_first_change() -> None:
+    """What the store must be told: which block, from where on, and how many outliers."""
+    pod = Pod(series=3)
+    for slot in (0, 2):
+        pod.score(STEADY, slot=slot)
+    pod.score([1.0], slot=1)
+    now = pod.slab[NEWEST]
+
+    scores = pod.score_slots(
+        [0, 2, 0, 2, 1, 0], [1.0, 10.0, 40.0, 80.0, 1.0, 50.0], [now + i for i in range(6)]
+    )
+
+    assert list(scores.rows) == [UNCHANGED, 0, 1, 0, 2, 1]
+    assert list(scores.changes.slots) == [2, 0, 1]
+    assert list(scores.changes.count_before) == [20, 20, 1]
+    assert list(scores.changes.outliers) == [1, 2, 0]
+    assert list(scores.changes.last_piece) == [UNCHANGED] * 3

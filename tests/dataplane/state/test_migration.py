@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from array import array
 
 import pytest
 from hypothesis import given
@@ -37,9 +38,9 @@ def a_stored_block(method: Method, window: int, samples: int) -> bytes:
     """The block of a series that took the values 0, 1, 2, ... at the times 100 s, 101 s, ..."""
     layout = method.layout(window)
     block = blank_blocks(layout)
-    times = [1000.0 * (100 + i) for i in range(samples)]
-    values = [float(i) for i in range(samples)]
-    score_group(block, layout, method, [0] * samples, times, values, RULES)
+    times = array("d", [1000.0 * (100 + i) for i in range(samples)])
+    values = array("d", [float(i) for i in range(samples)])
+    score_group(block, layout, method, array("i", [0]) * samples, times, values, RULES)
     block[VERSION], block[SINCE_ALARM], block[ARMED] = 7.0, 3.0, 0.0
     return bytes(block.cast("B"))
 

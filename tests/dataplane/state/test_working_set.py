@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
-from anomaly_dataplane.detectors.kernel import Change, score_group
+from anomaly_dataplane.detectors.kernel import Changes, score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.series import Series
@@ -27,18 +29,18 @@ def a_working_set(method: Method = ZSCORE, window: int = 10, slots: int = 4) -> 
 
 def add(
     working_set: WorkingSet, series: Series, samples: int, first: int, step_ms: float = 1000.0
-) -> Change:
-    """Score so many samples of a series; returns what that changed of its block."""
+) -> tuple[Changes, int]:
+    """Score so many samples of a series; returns what that changed, and its row."""
     scores = score_group(
         working_set.slab,
         working_set.layout,
         working_set.method,
-        [series.slot] * samples,
-        [step_ms * (first + i) for i in range(samples)],
-        [float(i % 3) for i in range(samples)],
+        array("i", [series.slot]) * samples,
+        array("d", [step_ms * (first + i) for i in range(samples)]),
+        array("d", [float(i % 3) for i in range(samples)]),
         RULES,
     )
-    return scores.touched[series.slot]
+    return scores.changes, scores.changes.slots.index(series.slot)
 
 
 def a_stored_block(method: Method, window: int, samples: int) -> bytes:
@@ -80,7 +82,7 @@ def test_written_ranges_make_the_stored_block_equal_the_cached_one(
     block = loaded(working_set, series, stored)
 
     write = working_set.write(
-        series, add(working_set, series, added, before + 1, step_ms=900_000.0)
+        series, *add(working_set, series, added, before + 1, step_ms=900_000.0)
     )
 
     assert apply(stored or b"", write) == bytes(block.cast("B"))
@@ -94,8 +96,8 @@ def test_season_bins_are_written_only_when_the_half_hour_changes() -> None:
     working_set, series = a_working_set(FUSED), a_series()
     loaded(working_set, series, a_stored_block(FUSED, 10, 4))
 
-    same = working_set.write(series, add(working_set, series, 1, 3601, step_ms=1000.0))
-    later = working_set.write(series, add(working_set, series, 1, 5401, step_ms=1000.0))
+    same = working_set.write(series, *add(working_set, series, 1, 3601, step_ms=1000.0))
+    later = working_set.write(series, *add(working_set, series, 1, 5401, step_ms=1000.0))
 
     assert [len(data) for _, data in same.ranges][1:] == [16]
     assert [len(data) for _, data in later.ranges][1:] == [24, 16]
@@ -106,7 +108,7 @@ def test_a_commit_touches_the_expiry_once_a_turn_of_the_window() -> None:
     working_set, series = a_working_set(), a_series()
     loaded(working_set, series, a_stored_block(ZSCORE, 10, 12))
     touched = [
-        working_set.write(series, add(working_set, series, 1, 20_000 + i)).touch for i in range(20)
+        working_set.write(series, *add(working_set, series, 1, 20_000 + i)).touch for i in range(20)
     ]
 
     assert sum(touched) == 2
@@ -119,7 +121,7 @@ def test_every_write_has_a_version_of_its_own() -> None:
         working_set, series = a_working_set(), a_series()
         loaded(working_set, series, None)
         for i in range(50):
-            working_set.write(series, add(working_set, series, 1, i))
+            working_set.write(series, *add(working_set, series, 1, i))
             versions.add(working_set.version(series))
 
     assert len(versions) == 100
@@ -131,8 +133,8 @@ def test_a_reshaped_block_is_replaced_whole_against_what_stands_there(stored: by
     working_set, series = a_working_set(), a_series()
     loaded(working_set, series, stored)
 
-    write = working_set.write(series, add(working_set, series, 1, 1))
-    again = working_set.write(series, add(working_set, series, 1, 2))
+    write = working_set.write(series, *add(working_set, series, 1, 1))
+    again = working_set.write(series, *add(working_set, series, 1, 2))
 
     assert (write.whole, write.expected) == (True, stored[:8])
     assert not again.whole

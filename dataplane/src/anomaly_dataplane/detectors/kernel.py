@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anomaly_dataplane.detectors.alarm import raised
@@ -18,22 +17,30 @@ from anomaly_dataplane.detectors.window import insert, z_score
 from anomaly_dataplane.sample import Code
 from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, METHOD, NEWEST, TOTAL, Layout
 
-_OK, _WARMING, _OUTLIER = int(Code.OK), int(Code.WARMING), int(Code.OUTLIER)
+_WARMING, _OUTLIER = int(Code.WARMING), int(Code.OUTLIER)
 _DUPLICATE, _LATE = int(Code.DUPLICATE), int(Code.LATE)
 
 
+UNCHANGED = -1
+"""In `Scores.rows`: the sample changed no block. In `Changes.last_piece`: no piece was written."""
+
+
 @dataclass(slots=True)
-class Change:
-    """What a group changed of one block, besides its hot scalars.
+class Changes:
+    """What a group changed, besides the hot scalars: a row a changed block, by first change.
 
     Attributes:
+        slots: which block.
         count_before: COUNT before the group.
-        first_piece, last_piece: of the method's cold pieces that were written; none if last < 0.
+        first_piece, last_piece: of the method's cold pieces that were written; UNCHANGED if none.
+        outliers: samples of the group that are outliers of this series.
     """
 
-    count_before: int
-    first_piece: int = 0
-    last_piece: int = -1
+    slots: array[int]
+    count_before: array[int]
+    first_piece: array[int]
+    last_piece: array[int]
+    outliers: array[int]
 
 
 @dataclass(slots=True)
@@ -41,8 +48,10 @@ class Scores:
     """Columns of a group's results, what raised an anomaly, and what has changed.
 
     Attributes:
+        codes: one `Code` a sample.
+        z, mean, std, n: of the window before the sample; 0 where it was not scored.
+        rows: the sample's row in `changes`; UNCHANGED for repeats and late ones.
         raised: position -> (score, position in the method's families).
-        touched: slot -> what changed, in order of first change.
     """
 
     codes: bytearray
@@ -50,37 +59,41 @@ class Scores:
     mean: array[float]
     std: array[float]
     n: array[int]
+    rows: array[int]
     raised: dict[int, tuple[float, int]]
-    touched: dict[int, Change]
+    changes: Changes
 
 
 def score_group(
     slab: memoryview[float],
     layout: Layout,
     method: Method,
-    slots: Sequence[int],
-    times: Sequence[float],
-    values: Sequence[float],
+    slots: array[int],
+    times: array[float],
+    values: array[float],
     rules: Rules,
 ) -> Scores:
     """Score samples in order of arrival, changing the blocks in `slab` in place.
 
     `slab` holds blocks of `layout` one after the other, and `slots` says which one is each
-    sample's. `times` are Unix milliseconds; `values` must be finite.
+    sample's (typecode 'i'). `times` are Unix milliseconds, `values` finite (typecode 'd').
     """
     size = len(slots)
     window, doubles, ring, cold = layout.window, layout.doubles, layout.ring_at, layout.cold_at
     step = method.step
     zeros = bytes(8 * size)
+    changes = Changes(array("i"), array("q"), array("i"), array("i"), array("i"))
     out = Scores(
-        bytearray(size),
-        array("d", zeros),
-        array("d", zeros),
-        array("d", zeros),
-        array("q", zeros),
-        {},
-        {},
+        codes=bytearray(size),
+        z=array("d", zeros),
+        mean=array("d", zeros),
+        std=array("d", zeros),
+        n=array("q", zeros),
+        rows=array("i", [UNCHANGED]) * size,
+        raised={},
+        changes=changes,
     )
+    row_of: dict[int, int] = {}
     for i in range(size):
         slot = slots[i]
         base = slot * doubles
@@ -98,9 +111,15 @@ def score_group(
                 continue
         else:
             slab[base + NEWEST] = time
-        change = out.touched.get(slot)
-        if change is None:
-            change = out.touched[slot] = Change(count)
+        row = row_of.get(slot, UNCHANGED)
+        if row == UNCHANGED:
+            row = row_of[slot] = len(changes.slots)
+            changes.slots.append(slot)
+            changes.count_before.append(count)
+            changes.first_piece.append(UNCHANGED)
+            changes.last_piece.append(UNCHANGED)
+            changes.outliers.append(0)
+        out.rows[i] = row
         mean = slab[base + MEAN]
         std = math.sqrt(slab[base + M2] / held) if held else 0.0
         out.n[i] = held
@@ -110,14 +129,16 @@ def score_group(
             z = z_score(value, mean, std)
             out.z[i], out.mean[i], out.std[i] = z, mean, std
             z_score_counted = _counted(z, value - mean, mean, rules)
-            out.codes[i] = _OUTLIER if z_score_counted > rules.threshold else _OK
+            if z_score_counted > rules.threshold:
+                out.codes[i] = _OUTLIER
+                changes.outliers[row] += 1
         else:
             out.codes[i] = _WARMING
         score, family, piece = step(
             slab, base + METHOD, base + cold, time / 1000.0, value, z_score_counted
         )
         if piece >= 0:
-            _note(change, piece)
+            _note(changes, row, piece)
         if warm and raised(slab, base, score, rules):
             out.raised[i] = (score, family)
         slab[base + TOTAL] += 1.0
@@ -125,13 +146,13 @@ def score_group(
     return out
 
 
-def _note(change: Change, piece: int) -> None:
+def _note(changes: Changes, row: int, piece: int) -> None:
     """Widen the range of cold pieces to write."""
-    if change.last_piece < 0:
-        change.first_piece = change.last_piece = piece
+    if changes.last_piece[row] == UNCHANGED:
+        changes.first_piece[row] = changes.last_piece[row] = piece
     else:
-        change.first_piece = min(change.first_piece, piece)
-        change.last_piece = max(change.last_piece, piece)
+        changes.first_piece[row] = min(changes.first_piece[row], piece)
+        changes.last_piece[row] = max(changes.last_piece[row], piece)
 
 
 def _held(slab: memoryview[float], ring: int, held: int, time: float) -> bool:

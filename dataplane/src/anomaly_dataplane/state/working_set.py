@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from anomaly_dataplane.detectors.kernel import Change
+from anomaly_dataplane.detectors.kernel import Changes
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import BlockCache
@@ -71,12 +71,13 @@ class WorkingSet:
         raw = bytes(self._cache.block_bytes(series.slot)[:VERSION_BYTES])
         return ABSENT if self._cache.block(series.slot)[VERSION] == 0.0 else raw
 
-    def write(self, series: Series, change: Change) -> SeriesWrite:
+    def write(self, series: Series, changes: Changes, row: int) -> SeriesWrite:
         """Stamp a changed block with a new version and describe the change to the store.
 
         Args:
             series: of the current group, changed since it was filled or last written.
-            change: what the group did to its block.
+            changes: what the group did to blocks.
+            row: the one of this series.
         """
         window = self.layout.window
         block = self._cache.block(series.slot)
@@ -86,27 +87,32 @@ class WorkingSet:
         if expected is None:
             expected = self.version(series)
         block[VERSION] = self._next_version()
-        count, before = int(block[COUNT]), change.count_before
-        added = count - before
+        count, before = int(block[COUNT]), changes.count_before[row]
+        added, outliers = count - before, changes.outliers[row]
         if whole:
-            return SeriesWrite(series, expected, [(0, raw)], whole=True, accepted=added)
+            return SeriesWrite(
+                series, expected, [(0, raw)], whole=True, accepted=added, outliers=outliers
+            )
         first = before % window if added < window else 0
         run = min(added, window - first)
         rest = min(added, window) - run
         cold, ring, piece = self.layout.cold_at, self.layout.ring_at, self.method.cold_piece
-        pieces = change.last_piece - change.first_piece + 1 if change.last_piece >= 0 else 0
+        first_piece, last_piece = changes.first_piece[row], changes.last_piece[row]
+        pieces = last_piece - first_piece + 1 if last_piece >= 0 else 0
         ranges = [
             (at, raw[DOUBLE * at : DOUBLE * (at + length)])
             for at, length in (
                 (0, cold),
-                (cold + piece * change.first_piece, piece * pieces),
+                (cold + piece * first_piece, piece * pieces),
                 (ring + 2 * first, 2 * run),
                 (ring, 2 * rest),
             )
             if length
         ]
         turned = count // window != before // window
-        return SeriesWrite(series, expected, ranges, touch=turned, accepted=added)
+        return SeriesWrite(
+            series, expected, ranges, touch=turned, accepted=added, outliers=outliers
+        )
 
     def _next_version(self) -> float:
         """A token that no other commit ever used.
