@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from anomaly_dataplane.contract.config import Detection, Ingest, Sensitivity
 from anomaly_dataplane.contract.config import Method as Name
-from anomaly_dataplane.detectors import fused
-from anomaly_dataplane.detectors.kernel import Scores, score_group
+from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
 from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.scores import Scores
 from anomaly_dataplane.sample import LARGEST_VALUE
 from blocks import blank_blocks
 from fuse_reference import Fuse
@@ -25,7 +25,6 @@ from fuse_reference import Fuse
 FUSED = METHODS[Name.FUSED]
 START = 1_767_225_600.0
 WINDOW = 120
-
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
 
 
@@ -81,20 +80,21 @@ def test_scores_and_alarms_are_those_of_the_reference(seed: int) -> None:
     """Four weeks of a series with events: equal to rounding, and not one alarm apart."""
     values = list(a_day_and_night(seed, 8000))
     reference = Fuse()
-    block = memoryview(bytearray(8 * (fused.SIZE + fused.COLD_SIZE))).cast("d")
-    expected_alarms = []
-    for i, value in enumerate(values):
-        seconds = START + 300.0 * i
-        expected, alarm = reference.update(seconds, value)
-        score, _, _ = fused.step(block, 0, fused.SIZE, seconds, value, 0.0)
-        assert score == pytest.approx(expected, rel=1e-9, abs=1e-9)
-        if alarm:
-            expected_alarms.append(i)
+    expected = [reference.update(START + 300.0 * i, value) for i, value in enumerate(values)]
+    alarms = [i for i, (_, alarm) in enumerate(expected) if alarm]
 
     scores = a_run(FUSED, values)
+    talkative = rules_for(
+        FUSED, alarm_score=0.0, min_samples=1, hold_off_samples=-1, repeat_after_samples=-1
+    )
+    every = a_run(FUSED, values, rules=talkative)
 
-    assert expected_alarms
-    assert list(scores.raised) == expected_alarms
+    assert alarms
+    assert list(scores.raised) == alarms
+    assert list(every.raised) == list(range(1, len(values)))
+    assert [score for score, _ in every.raised.values()] == pytest.approx(
+        [score for score, _ in expected[1:]], rel=1e-9, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
-from anomaly_dataplane.detectors.kernel import UNCHANGED, Scores, score_group
+from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.scores import UNCHANGED, Scores
 from anomaly_dataplane.sample import Code
 from anomaly_dataplane.state.layout import COUNT, NEWEST, TOTAL
 from blocks import blank_blocks

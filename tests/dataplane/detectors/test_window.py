@@ -4,22 +4,45 @@ from __future__ import annotations
 
 import math
 import statistics
+from array import array
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaly_dataplane.detectors.window import Z_LIMIT, insert, recompute, z_score
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, METHOD, Layout
+from anomaly_dataplane.contract.config import Detection, Ingest
+from anomaly_dataplane.contract.config import Method as Name
+from anomaly_dataplane.detectors.kernel import measure, score_group
+from anomaly_dataplane.detectors.method import METHODS
+from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.window import z_score
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN
 from blocks import blank_blocks
+
+ZSCORE = METHODS[Name.ZSCORE]
+RULES = replace(Rules.of(Detection(method=Name.ZSCORE), Ingest()), lateness_ms=math.inf)
+Z_LIMIT = 1e6
 
 values = st.floats(-1e9, 1e9, allow_nan=False).map(lambda v: round(v, 6))
 
 
 def filled(window: int, samples: list[float]) -> memoryview[float]:
-    block = blank_blocks(Layout(window))
-    for i, value in enumerate(samples):
-        insert(block, 0, METHOD, window, value, float(i))
+    return inserted(window, samples, [float(i) for i in range(len(samples))])
+
+
+def inserted(window: int, samples: list[float], times: list[float]) -> memoryview[float]:
+    layout = ZSCORE.layout(window)
+    block = blank_blocks(layout)
+    score_group(
+        block,
+        layout,
+        ZSCORE,
+        array("i", [0]) * len(samples),
+        array("d", times),
+        array("d", samples),
+        RULES,
+    )
     return block
 
 
@@ -55,7 +78,7 @@ def test_recomputing_keeps_what_sliding_found(window: int, samples: list[float])
     mean, squares = block[MEAN], block[M2]
     size = max(abs(value) for value in samples)
 
-    recompute(block, 0, METHOD, window)
+    measure(block, ZSCORE.layout(window))
 
     assert block[MEAN] == pytest.approx(mean, rel=1e-9, abs=1e-9 * size + 1e-12)
     assert block[M2] == pytest.approx(squares, rel=1e-4, abs=window * (1e-6 * size + 1e-9) ** 2)
@@ -63,9 +86,7 @@ def test_recomputing_keeps_what_sliding_found(window: int, samples: list[float])
 
 def test_the_horizon_is_the_newest_time_that_left() -> None:
     """It never falls, even when late samples leave after newer ones."""
-    block = blank_blocks(Layout(10))
-    for time in [5.0, 3.0, *range(6, 18)]:
-        insert(block, 0, METHOD, 10, 1.0, float(time))
+    block = inserted(10, [1.0] * 14, [5.0, 3.0, *map(float, range(6, 18))])
 
     assert block[COUNT] == 14
     assert block[HORIZON] == 7.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 MEAN = 0
 DEVIATION = 1
 SIZE = 2
@@ -9,6 +11,7 @@ SIZE = 2
 STD_PER_DEVIATION = 1.2533
 """Standard deviation over mean absolute deviation, of a Gaussian."""
 CLIP_SCALES = 4.0
+UNLIMITED = math.inf
 
 
 def scale(s: memoryview[float], o: int) -> float:

@@ -49,11 +49,8 @@ def start(s: memoryview[float], o: int, ts: float, x: float) -> None:
     record.start(s, o + RECORD, x)
 
 
-def step(
-    block: memoryview[float], hot: int, cold: int, seconds: float, value: float, deviation: float
-) -> tuple[float, int, int]:
-    """Score a sample, then learn it: `method.Step`. The cold pieces are the season's bins."""
-    s, o, x, ts = block, hot, value, seconds
+def step(s: memoryview[float], o: int, bins: int, ts: float, x: float) -> tuple[float, int, int]:
+    """Score a sample, then learn it: `steps.step`. The cold pieces are the season's bins."""
     t = s[o + SEEN]
     if t == 0.0:
         start(s, o, ts, x)
@@ -63,7 +60,7 @@ def step(
     s[o + GLOBAL_MEAN] += rate * error
     s[o + GLOBAL_VARIANCE] += rate * (error * error - s[o + GLOBAL_VARIANCE])
     variance = s[o + GLOBAL_VARIANCE]
-    written = seasonal.enter(s, o + SEASONAL, cold, ts)
+    written = seasonal.enter(s, o + SEASONAL, bins, ts)
 
     e_level = level.evidence(s, o + LEVEL, x, t, rate)
     e_season = seasonal.evidence(s, o + SEASONAL, x, ts, t, math.sqrt(variance))
@@ -74,16 +71,25 @@ def step(
 
     score = best = 0.0
     family = NO_FAMILY
-    votes = (
-        (e_level, 0) if e_level >= e_season else (e_season, 1),
-        (e_jump, 2),
-        (e_surprise, 3) if e_surprise >= e_volatility else (e_volatility, 4),
-        (e_record, 5),
-    )
-    for found, name in votes:
-        vote = found - EVIDENCE_OFFSET
-        if vote > 0.0:
-            score += vote
-            if vote > best:
-                best, family = vote, name
+    vote = max(e_level, e_season) - EVIDENCE_OFFSET
+    if vote > 0.0:
+        score = best = vote
+        family = 0 if e_level >= e_season else 1
+    vote = e_jump - EVIDENCE_OFFSET
+    if vote > 0.0:
+        score += vote
+        if vote > best:
+            best = vote
+            family = 2
+    vote = max(e_surprise, e_volatility) - EVIDENCE_OFFSET
+    if vote > 0.0:
+        score += vote
+        if vote > best:
+            best = vote
+            family = 3 if e_surprise >= e_volatility else 4
+    vote = e_record - EVIDENCE_OFFSET
+    if vote > 0.0:
+        score += vote
+        if vote > best:
+            family = 5
     return score, family, written

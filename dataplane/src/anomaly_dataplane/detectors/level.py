@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from anomaly_dataplane.detectors import baseline, tail
 
 SHORT = 0
@@ -24,7 +22,7 @@ def evidence(s: memoryview[float], o: int, x: float, t: float, rate: float) -> f
     """Evidence of `x`, then learn it."""
     s[o + SHORT] += ALPHA * (x - s[o + SHORT])
     short = s[o + SHORT]
-    score, limit = 0.0, math.inf
+    score, limit = 0.0, baseline.UNLIMITED
     if t >= WARM_UP:
         one = baseline.scale(s, o + LONG)
         score = abs(short - s[o + LONG + baseline.MEAN]) / one

@@ -6,6 +6,8 @@ place among the others only when the next half hour begins, which saves a range 
 
 from __future__ import annotations
 
+import math
+
 from anomaly_dataplane.detectors import baseline, tail
 
 START = 0
@@ -45,11 +47,16 @@ def enter(s: memoryview[float], o: int, bins: int, ts: float) -> int:
     Returns:
         The bin that was written back to its place, -1 if none was.
     """
-    wanted = int((ts % DAY) / DAY * BINS)
-    left = int(s[o + CURRENT]) - 1
+    of_day = math.fmod(ts, DAY)
+    if of_day < 0.0:
+        of_day += DAY
+    wanted = int(of_day / DAY * BINS)
+    if wanted == BINS:
+        wanted = BINS - 1
+    left = int(s[o + CURRENT] - 1.0)
     if left == wanted:
         return -1
-    if left >= 0:
+    if 0 <= left < BINS:
         place = bins + BIN_SIZE * left
         s[place] = s[o + BIN_MEAN]
         s[place + 1] = s[o + BIN_DEVIATION]
@@ -59,7 +66,7 @@ def enter(s: memoryview[float], o: int, bins: int, ts: float) -> int:
     s[o + BIN_DEVIATION] = s[place + 1]
     s[o + BIN_COUNT] = s[place + 2]
     s[o + CURRENT] = wanted + 1.0
-    return left
+    return left if left < BINS else -1
 
 
 def evidence(

@@ -6,8 +6,6 @@ absolute one-step error is the score.
 
 from __future__ import annotations
 
-import math
-
 from anomaly_dataplane.detectors import baseline, tail
 
 ORDER = 8
@@ -49,7 +47,7 @@ def evidence(s: memoryview[float], o: int, x: float, t: float, rate: float) -> f
     for i in range(ORDER - 1, 0, -1):
         s[past + i] = s[past + i - 1]
     s[past] = z
-    limit = baseline.CLIP_SCALES * one if t > 30.0 else math.inf
+    limit = baseline.CLIP_SCALES * one if t > 30.0 else baseline.UNLIMITED
     baseline.learn(s, o + BASE, x, rate, limit)
     s[o + SMOOTH] += max(1.0 / (t + 1.0), SMOOTHING) * (score - s[o + SMOOTH])
     return tail.evidence(s, o + TAIL, s[o + SMOOTH], t)

@@ -34,7 +34,7 @@ def evidence(s: memoryview[float], o: int, x: float, t: float, global_variance: 
         s[o + BASE + baseline.MEAN] = log_variance
     elif t > BASE_FROM:
         one = baseline.STD_PER_DEVIATION * s[o + BASE + baseline.DEVIATION] + 1e-2
-        limit = math.inf
+        limit = baseline.UNLIMITED
         if t > SCORE_FROM:
             score = abs(log_variance - s[o + BASE + baseline.MEAN]) / one
             limit = baseline.CLIP_SCALES * one

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NEWEST
 
 CANCELLATION = 1e-2
 """Recompute when M2 falls below this share of its previous value: an excursion left the window."""
@@ -42,6 +42,14 @@ def z_score(value: float, mean: float, std: float) -> float:
     return deviation / sigma
 
 
+def holds(block: memoryview[float], ring: int, held: int, time: float) -> bool:
+    """Whether one of the `held` samples of a ring has exactly this time."""
+    for slot in range(held):  # noqa: SIM110  # a generator would not compile to a plain loop
+        if block[ring + 2 * slot + 1] == time:
+            return True
+    return False
+
+
 def insert(
     block: memoryview[float], base: int, ring: int, window: int, value: float, time: float
 ) -> None:
@@ -68,13 +76,16 @@ def insert(
     block[base + MEAN] = mean
     block[base + M2] = max(after, 0.0)
     block[base + COUNT] = count + 1
+    if count == 0 or time > block[base + NEWEST]:
+        block[base + NEWEST] = time
     if (count + 1) % window == 0 or (count >= window and after < CANCELLATION * before):
         recompute(block, base, ring, window)
 
 
 def recompute(block: memoryview[float], base: int, ring: int, window: int) -> None:
     """Set mean and M2 from the ring itself, in two passes, shifted so that a constant gives 0."""
-    held = min(int(block[base + COUNT]), window)
+    held = int(block[base + COUNT])
+    held = held if held < window else window
     if held == 0:
         return
     first = base + ring

@@ -6,7 +6,7 @@ for byte description with its rules is docs/commit-protocol.md; a test keeps the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NUMBER = 1
 """Of this layout. A block of another shape is migrated when it is next read."""
@@ -41,6 +41,9 @@ class Layout:
         method: the method's number, below 2**8.
         hot: float64 that the method changes with every sample.
         cold: float64 that it changes now and then; they are written only when touched.
+        cold_at: where the method's cold fields start.
+        ring_at: where the ring of (value, time) slots starts, in order of acceptance.
+        doubles: length of a block in float64.
     """
 
     window: int
@@ -48,20 +51,15 @@ class Layout:
     hot: int = 0
     cold: int = 0
 
-    @property
-    def cold_at(self) -> int:
-        """Where the method's cold fields start."""
-        return METHOD + self.hot
+    cold_at: int = field(init=False)
+    ring_at: int = field(init=False)
+    doubles: int = field(init=False)
 
-    @property
-    def ring_at(self) -> int:
-        """Where the ring of (value, time) slots starts, in order of acceptance."""
-        return METHOD + self.hot + self.cold
-
-    @property
-    def doubles(self) -> int:
-        """Length of a block in float64."""
-        return self.ring_at + 2 * self.window
+    def __post_init__(self) -> None:
+        # Stored, not computed on each use: kernels ask for them once a group.
+        object.__setattr__(self, "cold_at", METHOD + self.hot)
+        object.__setattr__(self, "ring_at", METHOD + self.hot + self.cold)
+        object.__setattr__(self, "doubles", self.ring_at + 2 * self.window)
 
     @property
     def size_bytes(self) -> int:

@@ -5,10 +5,11 @@ Keeps what can be kept and warms the rest; a block that cannot be understood sta
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
+from anomaly_dataplane.detectors.kernel import learn, measure
 from anomaly_dataplane.detectors.method import METHODS, Method
-from anomaly_dataplane.detectors.window import recompute
 from anomaly_dataplane.state.layout import (
     ARMED,
     COUNT,
@@ -45,12 +46,14 @@ def migrate(stored: bytes, block: memoryview[float], layout: Layout, method: Met
     for index in (NEWEST, TOTAL, SINCE_ALARM, ARMED):
         block[index] = old_block[index]
     block[HORIZON] = max([old_block[HORIZON], *(time for _, time in dropped)])
-    recompute(block, 0, layout.ring_at, layout.window)
+    measure(block, layout)
     if old_layout.method == layout.method:
         block[METHOD : layout.ring_at] = old_block[METHOD : layout.ring_at]
     else:
-        for value, time in sorted(kept, key=lambda pair: pair[1]):
-            method.step(block, METHOD, layout.cold_at, time / 1000.0, value, 0.0)
+        in_time = sorted(kept, key=lambda pair: pair[1])
+        times = array("d", [time for _, time in in_time])
+        values = array("d", [value for value, _ in in_time])
+        learn(block, layout, method, times, values)
 
 
 def _understood(stored: bytes) -> tuple[memoryview[float], Layout] | None:

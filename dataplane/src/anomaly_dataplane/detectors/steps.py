@@ -1,0 +1,37 @@
+"""One sample through a method, by the method's number: a branch each, so that it compiles."""
+
+from __future__ import annotations
+
+from anomaly_dataplane.detectors import fused
+from anomaly_dataplane.detectors.method import FUSED_NUMBER
+
+NOTHING_WRITTEN = -1
+
+
+def step(
+    method: int,
+    block: memoryview[float],
+    hot: int,
+    cold: int,
+    seconds: float,
+    value: float,
+    deviation: float,
+) -> tuple[float, int, int]:
+    """Score a sample, then learn it, in place on the method's fields.
+
+    Args:
+        method: its number.
+        block: holds the method's fields.
+        hot: where the hot fields start.
+        cold: where the cold ones start.
+        seconds: Unix time of the sample.
+        value: finite.
+        deviation: |z| where it counts by the rules of the outlier, else 0.
+
+    Returns:
+        The score (0 or more), the position in `Method.families` of what won (-1: nothing), and
+        the cold piece that was written (NOTHING_WRITTEN: none).
+    """
+    if method == FUSED_NUMBER:
+        return fused.step(block, hot, cold, seconds, value)
+    return deviation, 0, NOTHING_WRITTEN

@@ -1,0 +1,7 @@
+# The C types of tail.py.
+from libc cimport math
+
+cdef Py_ssize_t QUANTILE, MEAN_EXCESS, MEAN_SCORE, EXCESSES, LAST_EXCESS
+cdef double HORIZON, TAIL_SHARE, TAIL_EVIDENCE, EVIDENCE_CAP, WARM_UP, GAP, LN10
+
+cdef double evidence(double* s, Py_ssize_t o, double score, double t) noexcept nogil

@@ -1,0 +1,18 @@
+# The C types of window.py.
+cimport cython
+from libc cimport math
+
+cdef Py_ssize_t COUNT, HORIZON, M2, MEAN, NEWEST
+cdef double CANCELLATION, FLAT_SHARE, FLAT_SCALE, Z_LIMIT
+
+cpdef double scale(double mean, double std) noexcept nogil
+cpdef double z_score(double value, double mean, double std) noexcept nogil
+cdef bint holds(double* block, Py_ssize_t ring, Py_ssize_t held, double time) noexcept nogil
+@cython.locals(count=Py_ssize_t)
+cdef void insert(
+    double* block, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window, double value, double time
+) noexcept nogil
+@cython.locals(held=Py_ssize_t)
+cdef void recompute(
+    double* block, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window
+) noexcept nogil
