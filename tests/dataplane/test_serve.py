@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 import aiohttp
 import pytest
 
-from anomaly_dataplane.store import SeriesWrite
+from anomaly_dataplane.store import Writes
 from anomaly_dataplane.store.memory_store import MemoryStore
 from running_pod import RunningPod, running_pod
 
@@ -24,7 +23,7 @@ class HeldStore(MemoryStore):
         self.entered, self.gate = asyncio.Event(), asyncio.Event()
         self.closed = False
 
-    async def commit(self, partition: int, writes: Sequence[SeriesWrite], now_ms: int) -> list[int]:
+    async def commit(self, partition: int, writes: Writes, now_ms: int) -> list[int]:
         self.entered.set()
         await self.gate.wait()
         return await super().commit(partition, writes, now_ms)

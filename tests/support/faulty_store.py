@@ -9,7 +9,7 @@ from enum import StrEnum
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.store import SeriesWrite, Store, Totals
+from anomaly_dataplane.store import Store, Totals, Writes
 
 
 class Fault(StrEnum):
@@ -42,7 +42,7 @@ class FaultyStore:
         await self._before()
         return await self.store.read(partition, series)
 
-    async def commit(self, partition: int, writes: Sequence[SeriesWrite], now_ms: int) -> list[int]:
+    async def commit(self, partition: int, writes: Writes, now_ms: int) -> list[int]:
         fault = await self._before()
         refused = await self.store.commit(partition, writes, now_ms)
         if fault is Fault.LOST_REPLY:

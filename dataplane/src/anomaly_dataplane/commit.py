@@ -13,6 +13,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.rules import Rules
@@ -21,8 +22,8 @@ from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Code, Verdicts
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.working_set import WorkingSet
-from anomaly_dataplane.store import SeriesWrite, Store
-from anomaly_dataplane.verdict import anomaly, record
+from anomaly_dataplane.store import Store, Writes
+from anomaly_dataplane.verdict import adopt, anomaly, merge
 
 FAILURES = 4
 """Tries of a group while the store does not answer; with the pauses between them about 1 s."""
@@ -42,15 +43,16 @@ CONFLICT_PAUSE_SECONDS = 0.001
 
 @dataclass(slots=True)
 class Group:
-    """Samples on their way through one commit, as columns; the verdicts are filled in."""
+    """Samples on their way through one commit, as columns, and what became of them.
+
+    Attributes:
+        verdicts: empty until the group is committed.
+    """
 
     series: list[Series]
     times: list[float]
     values: list[float]
-    verdicts: Verdicts = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.verdicts = Verdicts.empty(len(self.series))
+    verdicts: Verdicts = field(default_factory=lambda: Verdicts.empty(0), init=False)
 
 
 class Committer:
@@ -85,30 +87,34 @@ class Committer:
         """
         started = time.perf_counter()
         try:
-            await self._commit(group, started)
+            distinct = await self._commit(group, started)
         except BaseException:
             # Blocks are changed in place: after a failure no one knows which are the store's.
             for series in group.series:
                 self._working_set.forget(series)
             raise
-        self._report(group, time.perf_counter() - started)
+        self._report(group, distinct, time.perf_counter() - started)
 
-    async def _commit(self, group: Group, started: float) -> None:
+    async def _commit(self, group: Group, started: float) -> int:
+        """Commit all samples; returns how many series they are of."""
         pending: Sequence[int] = range(len(group.series))
         unanswered: dict[Series, bytes] = {}
-        failures = conflicts = 0
+        failures = conflicts = distinct = 0
         while pending:
             failure: StoreUnavailable | None = None
             refused: set[Series] = set()
             try:
-                await self._load([group.series[i] for i in pending])
+                slots, held = await self._load(_pick(group.series, pending))
             except StoreUnavailable as error:
                 failure = error
             else:
-                pending = self._unarrived(group, pending, unanswered)
-                writes = self._score(group, pending)
+                distinct = max(distinct, held)
+                if unanswered:
+                    pending = self._unarrived(group, pending, unanswered)
+                    slots = array("i", [group.series[i].slot for i in pending])
+                writes = self._score(group, pending, slots)
                 refused, failure = await self._write(writes, unanswered)
-                pending = [i for i in pending if group.series[i] in refused]
+                pending = [i for i in pending if group.series[i] in refused] if refused else ()
             if failure is not None:
                 failures += 1
                 if failures == FAILURES or time.perf_counter() - started > GIVE_UP_SECONDS:
@@ -119,19 +125,25 @@ class Committer:
                 self._observer.conflicts(len(refused))
                 if conflicts > FREE_CONFLICTS:
                     await _pause(CONFLICT_PAUSE_SECONDS * 2 ** min(conflicts - FREE_CONFLICTS, 6))
+        return distinct
 
-    async def _load(self, series: Sequence[Series]) -> None:
-        """Have the blocks of all these series in the working set."""
-        missing = self._working_set.missing(series)
-        if not missing:
-            return
-        partitions: dict[int, list[Series]] = defaultdict(list)
-        for item in missing:
-            partitions[item.partition].append(item)
-        blocks = await asyncio.gather(*(self._store.read(p, s) for p, s in partitions.items()))
-        for items, stored in zip(partitions.values(), blocks, strict=True):
-            for item, block in zip(items, stored, strict=True):
-                self._working_set.fill(item, block)
+    async def _load(self, series: list[Series]) -> tuple[array[int], int]:
+        """Have the blocks of all these series in the working set.
+
+        Returns:
+            The slot of each, and how many series they are, repeats apart.
+        """
+        begun = self._working_set.begin(series)
+        if begun.missing:
+            partitions: dict[int, list[Series]] = defaultdict(list)
+            for item in dict.fromkeys(item for item in series if item.slot < 0):
+                partitions[item.partition].append(item)
+            blocks = await asyncio.gather(*(self._store.read(p, s) for p, s in partitions.items()))
+            for items, stored in zip(partitions.values(), blocks, strict=True):
+                for item, block in zip(items, stored, strict=True):
+                    self._working_set.fill(item, block)
+            begun = self._working_set.begin(series)
+        return begun.slots, begun.distinct
 
     def _unarrived(
         self, group: Group, pending: Sequence[int], unanswered: dict[Series, bytes]
@@ -140,8 +152,6 @@ class Committer:
 
         Their verdicts stand. Without this they would be told to be duplicates of themselves.
         """
-        if not unanswered:
-            return pending
         arrived = {
             series
             for series, version in unanswered.items()
@@ -150,79 +160,88 @@ class Committer:
         unanswered.clear()
         return [i for i in pending if group.series[i] not in arrived]
 
-    def _score(self, group: Group, pending: Sequence[int]) -> dict[int, list[SeriesWrite]]:
+    def _score(self, group: Group, pending: Sequence[int], slots: array[int]) -> dict[int, Writes]:
         """Score samples in place; returns what has changed, by partition."""
-        every = len(pending) == len(group.series)
-        series = group.series if every else [group.series[i] for i in pending]
-        times = group.times if every else [group.times[i] for i in pending]
-        values = group.values if every else [group.values[i] for i in pending]
         working_set = self._working_set
         scores = score_group(
             working_set.slab,
             working_set.layout,
             working_set.method,
-            array("i", [item.slot for item in series]),
-            array("d", times),
-            array("d", values),
+            slots,
+            array("d", _pick(group.times, pending)),
+            array("d", _pick(group.values, pending)),
             self.rules,
         )
-        record(group.verdicts, pending, scores)
-        owner = {item.slot: item for item in series}
-        changed = [
-            working_set.write(owner[slot], scores.changes, row)
-            for row, slot in enumerate(scores.changes.slots)
-        ]
+        if len(pending) == len(group.series):
+            group.verdicts = adopt(scores)
+        else:
+            merge(group.verdicts, pending, scores)
+        changed = working_set.writes(scores.changes)
         for i in scores.raised:
+            position = pending[i]
+            series = group.series[position]
             event = anomaly(
-                series[i], times[i], values[i], scores, i, self.rules, working_set.method
+                series,
+                group.times[position],
+                group.values[position],
+                scores,
+                i,
+                self.rules,
+                working_set.method,
             )
-            changed[scores.rows[i]].anomalies.append(event)
-            group.verdicts.anomalies[pending[i]] = event
-        partitions: dict[int, list[SeriesWrite]] = defaultdict(list)
-        for write in changed:
-            partitions[write.series.partition].append(write)
-        return partitions
+            rows, writes = changed[series.partition]
+            writes.anomalies.append((rows.index(scores.rows[i]), event))
+            group.verdicts.anomalies[position] = event
+        return {partition: writes for partition, (_, writes) in changed.items()}
 
     async def _write(
-        self, partitions: dict[int, list[SeriesWrite]], unanswered: dict[Series, bytes]
+        self, partitions: dict[int, Writes], unanswered: dict[Series, bytes]
     ) -> tuple[set[Series], StoreUnavailable | None]:
         """Commit the writes; returns the series to repeat, and the failure if there was one."""
         now_ms = int(self._wall_clock() * 1000)
-        answers = await asyncio.gather(
-            *(self._store.commit(p, writes, now_ms) for p, writes in partitions.items()),
-            return_exceptions=True,
-        )
+        answers: Sequence[list[int] | BaseException]
+        if len(partitions) == 1:
+            # As small groups often are; gathering takes a task, which costs more than all else.
+            ((partition, writes),) = partitions.items()
+            try:
+                answers = [await self._store.commit(partition, writes, now_ms)]
+            except StoreUnavailable as error:
+                answers = [error]
+        else:
+            answers = await asyncio.gather(
+                *(self._store.commit(p, writes, now_ms) for p, writes in partitions.items()),
+                return_exceptions=True,
+            )
         repeat: set[Series] = set()
         failure: StoreUnavailable | None = None
         for writes, answer in zip(partitions.values(), answers, strict=True):
             if isinstance(answer, StoreUnavailable):
                 failure = answer
-                for write in writes:
-                    unanswered[write.series] = self._working_set.version(write.series)
-                repeat.update(write.series for write in writes)
+                for series in writes.series:
+                    unanswered[series] = self._working_set.version(series)
+                repeat.update(writes.series)
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                repeat.update(writes[i].series for i in answer)
+                repeat.update(writes.series[i] for i in answer)
         for series in repeat:
             self._working_set.forget(series)
         return repeat, failure
 
-    def _report(self, group: Group, seconds: float) -> None:
+    def _report(self, group: Group, distinct: int, seconds: float) -> None:
         verdicts = group.verdicts
         codes = verdicts.codes
         duplicate, late = codes.count(Code.DUPLICATE), codes.count(Code.LATE)
         accepted = len(codes) - duplicate - late
-        families = Counter(event.family for event in verdicts.anomalies.values())
         self._observer.committed(
-            series=len(set(group.series)),
+            series=distinct,
             seconds=seconds,
             accepted=accepted,
             duplicate=duplicate,
             late=late,
             scored=accepted - codes.count(Code.WARMING),
             outliers=codes.count(Code.OUTLIER),
-            anomalies_by_family=families,
+            anomalies_by_family=Counter(event.family for event in verdicts.anomalies.values()),
         )
         self._observer.cached_series(self._working_set.used)
 
@@ -230,3 +249,13 @@ class Committer:
 async def _pause(seconds: float) -> None:
     """Wait about so long; jittered, so that pods that collided do not meet again."""
     await asyncio.sleep(seconds * random.uniform(0.5, 1.0))  # noqa: S311  # no secret depends on it
+
+
+_Item = TypeVar("_Item")
+
+
+def _pick(column: list[_Item], positions: Sequence[int]) -> list[_Item]:
+    """The items of a column at some positions; the column itself if that is all of them."""
+    if len(positions) == len(column):
+        return column
+    return [column[i] for i in positions]

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 _SEPARATOR = b"\xff"  # never part of UTF-8 text, so no two identities share an encoding
 _DIGEST_BYTES = 12
 
+ID_BYTES = 2 * _DIGEST_BYTES
+"""Length of `Series.id_bytes`."""
+
 _Identity = tuple[str, tuple[tuple[str, str], ...]]
 
 
@@ -20,17 +23,19 @@ class Series:
 
     Attributes:
         id: 24 hex digits, a hash of name and labels; part of the Redis key and of anomaly ids.
+        id_bytes: the same in ASCII, as requests to Redis are made of it.
         partition: the hash tag that its state lives under, 0 <= partition < partitions.
         slot: where the pod's state cache keeps its block, -1 where it does not.
     """
 
-    __slots__ = ("id", "labels", "metric", "partition", "slot")
+    __slots__ = ("id", "id_bytes", "labels", "metric", "partition", "slot")
 
     def __init__(self, metric: str, labels: Mapping[str, str], partitions: int) -> None:
         digest = _digest(metric, labels)
         self.metric = metric
         self.labels = dict(sorted(labels.items()))
         self.id = digest.hex()
+        self.id_bytes = self.id.encode()
         self.partition = int.from_bytes(digest[:4], "big") % partitions
         self.slot = -1
 

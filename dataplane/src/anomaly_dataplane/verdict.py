@@ -12,18 +12,13 @@ from anomaly_dataplane.sample import Anomaly, Verdicts
 from anomaly_dataplane.series import Series
 
 
-def record(verdicts: Verdicts, positions: Sequence[int], scores: Scores) -> None:
-    """Write the scores of some positions of a group into its verdicts, anomalies excepted."""
-    if len(positions) == len(verdicts.codes):
-        verdicts.codes[:] = scores.codes
-        verdicts.z, verdicts.mean, verdicts.std, verdicts.n = (
-            scores.z,
-            scores.mean,
-            scores.std,
-            scores.n,
-        )
-        verdicts.anomalies.clear()
-        return
+def adopt(scores: Scores) -> Verdicts:
+    """The verdicts of a whole group: the kernel's columns themselves, anomalies still missing."""
+    return Verdicts(scores.codes, scores.z, scores.mean, scores.std, scores.n)
+
+
+def merge(verdicts: Verdicts, positions: Sequence[int], scores: Scores) -> None:
+    """Write the scores of some positions of a group over its verdicts, anomalies excepted."""
     for i, position in enumerate(positions):
         verdicts.codes[position] = scores.codes[i]
         verdicts.z[position] = scores.z[i]

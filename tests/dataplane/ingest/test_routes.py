@@ -6,13 +6,13 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
 
 from anomaly_dataplane.contract.config import parse
 from anomaly_dataplane.contract.runtime import PATH_INGEST
-from anomaly_dataplane.store import SeriesWrite
+from anomaly_dataplane.store import Writes
 from anomaly_dataplane.store.memory_store import MemoryStore
 from faulty_store import Fault, FaultyStore
 from running_pod import RunningPod, running_pod
@@ -196,9 +196,7 @@ def hold_commits(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asynci
     entered, gate = asyncio.Event(), asyncio.Event()
     commit = MemoryStore.commit
 
-    async def held(
-        self: MemoryStore, partition: int, writes: Sequence[SeriesWrite], now_ms: int
-    ) -> list[int]:
+    async def held(self: MemoryStore, partition: int, writes: Writes, now_ms: int) -> list[int]:
         entered.set()
         await gate.wait()
         return await commit(self, partition, writes, now_ms)

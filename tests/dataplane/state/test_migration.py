@@ -47,7 +47,7 @@ def a_stored_block(method: Method, window: int, samples: int) -> bytes:
 
 def loaded(working_set: WorkingSet, stored: bytes) -> memoryview[float]:
     series = a_series()
-    assert working_set.missing([series]) == [series]
+    assert working_set.begin([series]).missing == 1
     working_set.fill(series, stored)
     size = working_set.layout.doubles
     return working_set.slab[series.slot * size : (series.slot + 1) * size]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
-from anomaly_dataplane.detectors.kernel import Changes, score_group
+from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.series import Series
@@ -29,8 +29,8 @@ def a_working_set(method: Method = ZSCORE, window: int = 10, slots: int = 4) -> 
 
 def add(
     working_set: WorkingSet, series: Series, samples: int, first: int, step_ms: float = 1000.0
-) -> tuple[Changes, int]:
-    """Score so many samples of a series; returns what that changed, and its row."""
+) -> SeriesWrite:
+    """Score so many samples of a series and describe to the store what that changed."""
     scores = score_group(
         working_set.slab,
         working_set.layout,
@@ -40,7 +40,9 @@ def add(
         array("d", [float(i % 3) for i in range(samples)]),
         RULES,
     )
-    return scores.changes, scores.changes.slots.index(series.slot)
+    ((_, writes),) = working_set.writes(scores.changes).values()
+    (write,) = writes
+    return write
 
 
 def a_stored_block(method: Method, window: int, samples: int) -> bytes:
@@ -53,7 +55,7 @@ def a_stored_block(method: Method, window: int, samples: int) -> bytes:
 
 
 def loaded(working_set: WorkingSet, series: Series, stored: bytes | None) -> memoryview[float]:
-    assert working_set.missing([series]) == [series]
+    assert working_set.begin([series]).missing == 1
     working_set.fill(series, stored)
     size = working_set.layout.doubles
     return working_set.slab[series.slot * size : (series.slot + 1) * size]
@@ -81,9 +83,7 @@ def test_written_ranges_make_the_stored_block_equal_the_cached_one(
     stored = a_stored_block(method, window, before) if before else None
     block = loaded(working_set, series, stored)
 
-    write = working_set.write(
-        series, *add(working_set, series, added, before + 1, step_ms=900_000.0)
-    )
+    write = add(working_set, series, added, before + 1, step_ms=900_000.0)
 
     assert apply(stored or b"", write) == bytes(block.cast("B"))
     assert write.expected == (stored[:8] if stored else ABSENT)
@@ -96,8 +96,8 @@ def test_season_bins_are_written_only_when_the_half_hour_changes() -> None:
     working_set, series = a_working_set(FUSED), a_series()
     loaded(working_set, series, a_stored_block(FUSED, 10, 4))
 
-    same = working_set.write(series, *add(working_set, series, 1, 3601, step_ms=1000.0))
-    later = working_set.write(series, *add(working_set, series, 1, 5401, step_ms=1000.0))
+    same = add(working_set, series, 1, 3601, step_ms=1000.0)
+    later = add(working_set, series, 1, 5401, step_ms=1000.0)
 
     assert [len(data) for _, data in same.ranges][1:] == [16]
     assert [len(data) for _, data in later.ranges][1:] == [24, 16]
@@ -107,9 +107,7 @@ def test_a_commit_touches_the_expiry_once_a_turn_of_the_window() -> None:
     """Keeping an active series alive does not cost a write a sample."""
     working_set, series = a_working_set(), a_series()
     loaded(working_set, series, a_stored_block(ZSCORE, 10, 12))
-    touched = [
-        working_set.write(series, *add(working_set, series, 1, 20_000 + i)).touch for i in range(20)
-    ]
+    touched = [add(working_set, series, 1, 20_000 + i).touch for i in range(20)]
 
     assert sum(touched) == 2
 
@@ -121,7 +119,7 @@ def test_every_write_has_a_version_of_its_own() -> None:
         working_set, series = a_working_set(), a_series()
         loaded(working_set, series, None)
         for i in range(50):
-            working_set.write(series, *add(working_set, series, 1, i))
+            add(working_set, series, 1, i)
             versions.add(working_set.version(series))
 
     assert len(versions) == 100
@@ -133,10 +131,10 @@ def test_a_reshaped_block_is_replaced_whole_against_what_stands_there(stored: by
     working_set, series = a_working_set(), a_series()
     loaded(working_set, series, stored)
 
-    write = working_set.write(series, *add(working_set, series, 1, 1))
-    again = working_set.write(series, *add(working_set, series, 1, 2))
+    write = add(working_set, series, 1, 1)
+    again = add(working_set, series, 1, 2)
 
-    assert (write.whole, write.expected) == (True, stored[:8])
+    assert (write.whole, write.expected) == (True, stored[:8].ljust(8, b"\0"))
     assert not again.whole
 
 
@@ -158,7 +156,7 @@ def test_a_group_larger_than_the_cache_is_a_defect_and_says_so() -> None:
     """It cannot happen with the sizes that workers choose; silence would corrupt state."""
     working_set = a_working_set(slots=2)
     items = [a_series(device=str(i)) for i in range(3)]
-    working_set.missing(items)
+    working_set.begin(items)
     working_set.fill(items[0], None)
     working_set.fill(items[1], None)
 
@@ -166,8 +164,12 @@ def test_a_group_larger_than_the_cache_is_a_defect_and_says_so() -> None:
         working_set.fill(items[2], None)
 
 
-def test_a_series_is_loaded_once_however_often_it_stands_in_a_group() -> None:
-    """Fifty samples of a series are one read."""
-    working_set, series = a_working_set(), a_series()
+def test_a_series_counts_once_however_often_it_stands_in_a_group() -> None:
+    """Fifty samples of a series are one block."""
+    working_set, one, other = a_working_set(), a_series(), a_series(device="other")
+    loaded(working_set, one, None)
 
-    assert working_set.missing([series] * 50) == [series]
+    begun = working_set.begin([one] * 50 + [other] * 2)
+
+    assert list(begun.slots) == [one.slot] * 50 + [-1] * 2
+    assert (begun.missing, begun.distinct) == (2, 1)

@@ -13,7 +13,7 @@ import pytest
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.store import ABSENT, SeriesWrite, Store
+from anomaly_dataplane.store import ABSENT, SeriesWrite, Store, Writes
 from anomaly_dataplane.store.connect import connect
 from anomaly_dataplane.store.memory_store import MemoryStore
 from redis_server import RedisServer
@@ -52,6 +52,11 @@ def creation(series: Series, data: bytes, accepted: int = 0, outliers: int = 0) 
     return SeriesWrite(
         series, ABSENT, [(0, data)], whole=True, accepted=accepted, outliers=outliers
     )
+
+
+async def commit(store: Store, *rows: SeriesWrite, now: int = NOW) -> list[int]:
+    """Commit rows of one partition; returns the refused ones."""
+    return await store.commit(rows[0].series.partition, Writes.of(rows), now)
 
 
 @pytest.fixture(params=["memory", "standalone", "cluster"])
@@ -97,7 +102,7 @@ async def test_a_series_without_a_block_reads_as_none(store: Store, series: Seri
 
 async def test_a_created_block_reads_back_byte_for_byte(store: Store, series: Series) -> None:
     """What a commit wrote is what the next pod reads."""
-    refused = await store.commit(series.partition, [creation(series, block(1, 2.5, -3.0))], NOW)
+    refused = await commit(store, creation(series, block(1, 2.5, -3.0)))
 
     assert refused == []
     assert await store.read(series.partition, [series]) == [block(1, 2.5, -3.0)]
@@ -105,13 +110,13 @@ async def test_a_created_block_reads_back_byte_for_byte(store: Store, series: Se
 
 async def test_ranges_are_written_in_place(store: Store, series: Series) -> None:
     """A later commit changes only the ranges that it names."""
-    await store.commit(series.partition, [creation(series, block(1, 1.0, 2.0, 3.0))], NOW)
-    ranges: list[tuple[int, bytes | memoryview]] = [
+    await commit(store, creation(series, block(1, 1.0, 2.0, 3.0)))
+    ranges: list[tuple[int, bytes]] = [
         (0, version(2)),
         (2, struct.pack("<d", 9.0)),
     ]
 
-    refused = await store.commit(series.partition, [SeriesWrite(series, version(1), ranges)], NOW)
+    refused = await commit(store, SeriesWrite(series, version(1), ranges))
 
     assert refused == []
     assert await store.read(series.partition, [series]) == [block(2, 1.0, 9.0, 3.0)]
@@ -119,10 +124,10 @@ async def test_ranges_are_written_in_place(store: Store, series: Series) -> None
 
 async def test_a_whole_write_may_shorten_a_block(store: Store, series: Series) -> None:
     """A block of a smaller window leaves no tail of the larger one."""
-    await store.commit(series.partition, [creation(series, block(1, 1.0, 2.0, 3.0))], NOW)
+    await commit(store, creation(series, block(1, 1.0, 2.0, 3.0)))
     shorter = SeriesWrite(series, version(1), [(0, block(2, 7.0))], whole=True)
 
-    assert await store.commit(series.partition, [shorter], NOW) == []
+    assert await commit(store, shorter) == []
     assert await store.read(series.partition, [series]) == [block(2, 7.0)]
 
 
@@ -130,7 +135,7 @@ async def test_a_write_from_a_stale_version_is_refused_and_changes_nothing(
     store: Store, series: Series
 ) -> None:
     """The loser of a race is told so: no bytes, no counts, no anomaly of it remain."""
-    await store.commit(series.partition, [creation(series, block(2, 1.0))], NOW)
+    await commit(store, creation(series, block(2, 1.0)))
     stale = SeriesWrite(
         series,
         version(1),
@@ -140,7 +145,7 @@ async def test_a_write_from_a_stale_version_is_refused_and_changes_nothing(
         anomalies=[an_anomaly(series)],
     )
 
-    refused = await store.commit(series.partition, [stale], NOW)
+    refused = await commit(store, stale)
 
     totals = await store.totals()
     assert refused == [0]
@@ -151,9 +156,9 @@ async def test_a_write_from_a_stale_version_is_refused_and_changes_nothing(
 
 async def test_two_creations_of_one_series_let_the_first_win(store: Store, series: Series) -> None:
     """Two pods that both see a new series do not overwrite each other."""
-    await store.commit(series.partition, [creation(series, block(1, 1.0))], NOW)
+    await commit(store, creation(series, block(1, 1.0)))
 
-    assert await store.commit(series.partition, [creation(series, block(2, 2.0))], NOW) == [0]
+    assert await commit(store, creation(series, block(2, 2.0))) == [0]
     assert await store.read(series.partition, [series]) == [block(1, 1.0)]
 
 
@@ -161,13 +166,13 @@ async def test_a_refused_series_does_not_hold_up_its_neighbours(
     store: Store, series: Series, neighbour: Series
 ) -> None:
     """One call carries many series; each stands for itself."""
-    await store.commit(series.partition, [creation(series, block(1, 1.0))], NOW)
+    await commit(store, creation(series, block(1, 1.0)))
     writes = [
         creation(series, block(2, 2.0), accepted=1),
         creation(neighbour, block(2, 4.0), accepted=3),
     ]
 
-    assert await store.commit(series.partition, writes, NOW) == [0]
+    assert await commit(store, *writes) == [0]
     assert await store.read(series.partition, [series, neighbour]) == [
         block(1, 1.0),
         block(2, 4.0),
@@ -183,7 +188,7 @@ async def test_totals_add_up_over_partitions(store: Store) -> None:
         write = creation(item, block(1, 1.0), accepted=2, outliers=1 if i % 10 == 0 else 0)
         if i == 0:
             write = replace(write, anomalies=[an_anomaly(item)])
-        await store.commit(item.partition, [write], NOW + i)
+        await commit(store, write, now=NOW + i)
 
     totals = await store.totals()
 
@@ -207,7 +212,7 @@ async def test_anomalies_come_back_newest_first_and_whole(
     for event in events:
         item = a_series(device=event.labels["device"])
         write = creation(item, block(1, 1.0))
-        await store.commit(item.partition, [replace(write, anomalies=[event])], clock_ms())
+        await commit(store, replace(write, anomalies=[event]), now=clock_ms())
         await asyncio.sleep(0.002)  # Redis stamps its streams itself, to the millisecond
 
     assert await store.anomalies(0, 4) == events[:1:-1]
@@ -218,9 +223,7 @@ async def test_anomalies_before_a_time_are_left_out(
 ) -> None:
     """`since` is a time of commit."""
     write = creation(series, block(1, 1.0))
-    await store.commit(
-        series.partition, [replace(write, anomalies=[an_anomaly(series)])], clock_ms()
-    )
+    await commit(store, replace(write, anomalies=[an_anomaly(series)]), now=clock_ms())
 
     assert await store.anomalies(clock_ms() + 60_000, 10) == []
     assert len(await store.anomalies(clock_ms() - 60_000, 10)) == 1
@@ -236,9 +239,7 @@ async def test_a_commit_of_512_series_passes_in_one_call(store: Store) -> None:
         if candidate.partition == 0:
             many.append(candidate)
 
-    refused = await store.commit(
-        0, [creation(item, block(1, 1.0), accepted=1) for item in many], NOW
-    )
+    refused = await commit(store, *(creation(item, block(1, 1.0), accepted=1) for item in many))
 
     assert refused == []
     assert (await store.totals()).samples == 512

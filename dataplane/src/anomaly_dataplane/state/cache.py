@@ -1,16 +1,33 @@
 """The pod's cache of blocks: one slab of memory, a slot a series, least recently used out first.
 
 Only a cache: the truth is in the store, and a stale slot is found out by the version check of the
-commit. `commit.py` alone uses it, one cache a lane.
+commit. `working_set.py` alone uses it, one cache a lane.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
+from array import array
+from dataclasses import dataclass
 
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import Layout
+from anomaly_dataplane.state.rows import pin
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Where the blocks of a group's series are.
+
+    Attributes:
+        slots: of each series, with repeats (typecode 'i'); -1 where it has none.
+        missing: how many of these are -1.
+        distinct: series that have a slot, each counted once.
+    """
+
+    slots: array[int]
+    missing: int
+    distinct: int
 
 
 class BlockCache:
@@ -18,15 +35,23 @@ class BlockCache:
 
     Attributes:
         doubles: the whole slab as float64, for kernels that take many blocks at once.
+        octets: the same as bytes.
+        owners: by slot, whose block it holds.
+        partitions: by slot, its owner's partition (typecode 'i').
+        fresh: by slot, whether the store has no block of this layout yet.
+        partition_count: beyond the highest partition that was ever seen.
     """
 
     def __init__(self, layout: Layout, slots: int) -> None:
         self._layout = layout
         # Anonymous memory: a page costs nothing before a block is first written to it.
-        self._bytes = memoryview(mmap.mmap(-1, slots * layout.size_bytes))
-        self.doubles: memoryview[float] = self._bytes.cast("d")
-        self._owners: list[Series | None] = [None] * slots
-        self._last_group = [0] * slots
+        self.octets = memoryview(mmap.mmap(-1, slots * layout.size_bytes))
+        self.doubles: memoryview[float] = self.octets.cast("d")
+        self.owners: list[Series | None] = [None] * slots
+        self.partitions = array("i", [0]) * slots
+        self.fresh = bytearray(slots)
+        self.partition_count = 0
+        self._last_group = array("q", [0]) * slots
         self._free = list(range(slots - 1, -1, -1))
         self._hand = 0
         self._group = 0
@@ -36,23 +61,25 @@ class BlockCache:
     @property
     def used(self) -> int:
         """Slots that hold a block."""
-        return len(self._owners) - len(self._free)
+        return len(self.owners) - len(self._free)
 
-    def begin_group(self, series: Iterable[Series]) -> None:
+    def begin_group(self, series: list[Series]) -> Begun:
         """Pin the cached ones of `series`: no slot of this group is evicted before the next."""
         self._group += 1
-        for item in series:
-            if item.slot >= 0:
-                self._last_group[item.slot] = self._group
+        slots = array("i", bytes(4 * len(series)))
+        return Begun(slots, *pin(series, slots, self._last_group, self._group))
 
     def admit(self, series: Series) -> memoryview[float]:
         """Give a series a zeroed slot, evicting another if none is free; returns its block."""
         slot = self._free.pop() if self._free else self._evict()
-        self._owners[slot] = series
+        self.owners[slot] = series
+        self.partitions[slot] = series.partition
+        self.fresh[slot] = False
+        self.partition_count = max(self.partition_count, series.partition + 1)
         self._last_group[slot] = self._group
         series.slot = slot
         size = self._layout.size_bytes
-        self._bytes[slot * size : (slot + 1) * size] = bytes(size)
+        self.octets[slot * size : (slot + 1) * size] = bytes(size)
         return self.block(slot)
 
     def block(self, slot: int) -> memoryview[float]:
@@ -63,24 +90,24 @@ class BlockCache:
     def block_bytes(self, slot: int) -> memoryview:
         """The same block as bytes."""
         size = self._layout.size_bytes
-        return self._bytes[slot * size : (slot + 1) * size]
+        return self.octets[slot * size : (slot + 1) * size]
 
     def forget(self, series: Series) -> None:
         """Drop a series' block: it is not, or may not be, what the store holds."""
         if series.slot >= 0:
-            self._owners[series.slot] = None
+            self.owners[series.slot] = None
             self._free.append(series.slot)
             series.slot = -1
 
     def _evict(self) -> int:
         """Free a slot that the current group does not use, one long unused if there is one."""
         for oldest in (self._group - self._grace, self._group):
-            for _ in self._owners:
+            for _ in self.owners:
                 slot = self._hand
-                self._hand = (slot + 1) % len(self._owners)
+                self._hand = (slot + 1) % len(self.owners)
                 if self._last_group[slot] < oldest:
-                    owner = self._owners[slot]
+                    owner = self.owners[slot]
                     if owner is not None:
                         owner.slot = -1
                     return slot
-        raise MemoryError(f"a group needs more than the {len(self._owners)} slots of the cache")
+        raise MemoryError(f"a group needs more than the {len(self.owners)} slots of the cache")

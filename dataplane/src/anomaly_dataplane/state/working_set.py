@@ -6,15 +6,17 @@ Between `commit.py`, which decides what happens when, and `cache.py`, which hold
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from array import array
+from typing import cast
 
 from anomaly_dataplane.detectors.kernel import Changes
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.cache import BlockCache
-from anomaly_dataplane.state.layout import COUNT, DOUBLE, SHAPE, VERSION, start
+from anomaly_dataplane.state.cache import Begun, BlockCache
+from anomaly_dataplane.state.layout import SHAPE, start
 from anomaly_dataplane.state.migration import migrate
-from anomaly_dataplane.store import ABSENT, VERSION_BYTES, SeriesWrite
+from anomaly_dataplane.state.rows import by_partition, describe
+from anomaly_dataplane.store import VERSION_BYTES, Writes
 
 _SEQUENCE_BITS = 32
 _NONCE_BITS = 20  # together 52: exact in a float64
@@ -27,7 +29,6 @@ class WorkingSet:
         self.method = method
         self.layout = method.layout(window)
         self._cache = BlockCache(self.layout, slots)
-        self._reshaped: dict[Series, bytes] = {}
         self._nonce = 0
         self._sequence = 1 << _SEQUENCE_BITS
 
@@ -41,87 +42,73 @@ class WorkingSet:
         """All blocks as float64, for kernels."""
         return self._cache.doubles
 
-    def missing(self, series: Sequence[Series]) -> list[Series]:
-        """Start a group of these series; returns, each once, those that must be filled first."""
-        self._cache.begin_group(series)
-        return list(dict.fromkeys(item for item in series if item.slot < 0))
+    def begin(self, series: list[Series]) -> Begun:
+        """Start a group of these series; those without a slot must be filled, then begun again."""
+        return self._cache.begin_group(series)
 
     def fill(self, series: Series, stored: bytes | None) -> None:
         """Cache what the store holds of a series of the current group."""
         layout = self.layout
         block = self._cache.admit(series)
-        if stored is None:
-            start(block, layout)
-            return
-        if len(stored) == layout.size_bytes:
-            self._cache.block_bytes(series.slot)[:] = stored
+        raw = self._cache.block_bytes(series.slot)
+        if stored is not None and len(stored) == layout.size_bytes:
+            raw[:] = stored
             if block[SHAPE] == layout.shape:
                 return
-            self._cache.block_bytes(series.slot)[:] = bytes(layout.size_bytes)
-        migrate(stored, block, layout, self.method)
-        self._reshaped[series] = stored[:VERSION_BYTES]
+            raw[:] = bytes(layout.size_bytes)
+        self._cache.fresh[series.slot] = True
+        if stored is None:
+            start(block, layout)
+        else:
+            migrate(stored, block, layout, self.method)
+            raw[:VERSION_BYTES] = stored[:VERSION_BYTES].ljust(VERSION_BYTES, b"\0")
 
     def forget(self, series: Series) -> None:
         """Drop a block that is not, or may not be, what the store holds."""
         self._cache.forget(series)
-        self._reshaped.pop(series, None)
 
     def version(self, series: Series) -> bytes:
         """The version of a cached block, ABSENT if it was never written."""
-        raw = bytes(self._cache.block_bytes(series.slot)[:VERSION_BYTES])
-        return ABSENT if self._cache.block(series.slot)[VERSION] == 0.0 else raw
+        return bytes(self._cache.block_bytes(series.slot)[:VERSION_BYTES])
 
-    def write(self, series: Series, changes: Changes, row: int) -> SeriesWrite:
-        """Stamp a changed block with a new version and describe the change to the store.
+    def writes(self, changes: Changes) -> dict[int, tuple[array[int], Writes]]:
+        """Stamp changed blocks with new versions and describe the changes to the store.
 
         Args:
-            series: of the current group, changed since it was filled or last written.
-            changes: what the group did to blocks.
-            row: the one of this series.
-        """
-        window = self.layout.window
-        block = self._cache.block(series.slot)
-        raw = self._cache.block_bytes(series.slot)
-        expected = self._reshaped.pop(series, None)
-        whole = expected is not None or block[VERSION] == 0.0
-        if expected is None:
-            expected = self.version(series)
-        block[VERSION] = self._next_version()
-        count, before = int(block[COUNT]), changes.count_before[row]
-        added, outliers = count - before, changes.outliers[row]
-        if whole:
-            return SeriesWrite(
-                series, expected, [(0, raw)], whole=True, accepted=added, outliers=outliers
-            )
-        first = before % window if added < window else 0
-        run = min(added, window - first)
-        rest = min(added, window) - run
-        cold, ring, piece = self.layout.cold_at, self.layout.ring_at, self.method.cold_piece
-        first_piece, last_piece = changes.first_piece[row], changes.last_piece[row]
-        pieces = last_piece - first_piece + 1 if last_piece >= 0 else 0
-        ranges = [
-            (at, raw[DOUBLE * at : DOUBLE * (at + length)])
-            for at, length in (
-                (0, cold),
-                (cold + piece * first_piece, piece * pieces),
-                (ring + 2 * first, 2 * run),
-                (ring, 2 * rest),
-            )
-            if length
-        ]
-        turned = count // window != before // window
-        return SeriesWrite(
-            series, expected, ranges, touch=turned, accepted=added, outliers=outliers
-        )
+            changes: of the current group, to blocks not written since.
 
-    def _next_version(self) -> float:
-        """A token that no other commit ever used.
+        Returns:
+            By partition the rows of `changes` that it has, and what to write of them.
+        """
+        cache = self._cache
+        owners = cast("list[Series]", cache.owners)  # a changed block has one
+        version = self._next_versions(len(changes.slots))
+        found = {}
+        for partition, rows in by_partition(changes.slots, cache.partitions, cache.partition_count):
+            writes = describe(
+                cache.doubles,
+                cache.octets,
+                owners,
+                cache.fresh,
+                self.layout,
+                self.method.cold_piece,
+                changes,
+                rows,
+                version,
+            )
+            found[partition] = rows, writes
+            version += len(rows)
+        return found
+
+    def _next_versions(self, count: int) -> int:
+        """The first of so many tokens that no other commit ever used.
 
         Not a counter a series: after a failover two pods could both hold "version 6" of different
         states, and a write of ranges would mix them.
         """
-        if self._sequence >> _SEQUENCE_BITS:
+        if self._sequence + count >= 1 << _SEQUENCE_BITS:
             self._nonce = secrets.randbits(_NONCE_BITS) << _SEQUENCE_BITS
             self._sequence = 1
-        self._sequence += 1
-        return float(self._nonce + self._sequence)
+        first = self._nonce + self._sequence
+        self._sequence += count
+        return first

@@ -1,11 +1,11 @@
-#!lua name=anomaly_pipeline_1
+#!lua name=anomaly_pipeline_2
 -- Compare and set the state of many series of one partition, append their anomalies, count.
 -- docs/commit-protocol.md describes the arguments. No arithmetic on values happens here.
--- A Redis library sees no globals while it loads: everything is looked up at the first call.
-local call, unpack, pack, concat, offsets
+-- A Redis library sees no globals while it loads: those of the loop are looked up at the first call.
+local call, byte, sub, unpack, offsets
 
 local function init()
-  call, unpack, pack, concat = redis.call, struct.unpack, struct.pack, table.concat
+  call, byte, sub, unpack = redis.call, string.byte, string.sub, struct.unpack
   -- Redis takes a Lua string much faster than it formats a number.
   offsets = setmetatable({}, {__index = function(cache, doubles)
     local text = tostring(8 * doubles)
@@ -15,75 +15,83 @@ local function init()
 end
 
 -- KEYS: a state key for each series, then outbox, names, totals.
--- ARGV: header, now ms, TTL ms, outbox length, then for each series:
---   expected version ('' = no block yet), [name id, name JSON], its ranges; then the anomalies.
--- header: u16 anomalies, then for each series u16 flags, accepted, outliers, ranges and for each
---   range u16 offset in doubles; then for each anomaly u16 series.
-local WHOLE, TOUCH, NAMED = 1, 2, 4
+-- ARGV: TTL ms, outbox length, now ms, samples, outliers, header, then for each series
+--   [id, name JSON], its ranges; then the anomalies.
+-- header: columns, one after the other: for each series a byte of flags, the 8 bytes that its block
+--   must start with, u16 samples and u16 outliers; then u16 offset in doubles of each range but a
+--   series' first; then u16 series of each anomaly.
+-- Most series have no flag and one range: the loop is laid out for them.
+local TTL, LENGTH, NOW, SAMPLES, OUTLIERS, HEADER, FIRST = 1, 2, 3, 4, 5, 6, 7
+local WHOLE, TOUCH, NAMED, RANGE = 1, 2, 4, 8
 
 local function commit(keys, args)
   if not call then init() end
-  local header, at = args[1], 5
   local count = #keys - 3
   local outbox, names, totals = keys[count + 1], keys[count + 2], keys[count + 3]
-  local anomalies, h = unpack('<H', header, 1)
+  local header, at, h = args[HEADER], FIRST, 13 * count + 1
   local refused, refusals = {}, 0
-  local samples, outliers, raised = 0, 0, 0
   for i = 1, count do
-    local key = keys[i]
-    local flags, accepted, out, ranges
-    flags, accepted, out, ranges, h = unpack('<HHHH', header, h)
-    local whole = flags % 2 == 1
-    local touch = flags % 4 >= TOUCH
-    local named = flags >= NAMED
-    local current = call('GETRANGE', key, '0', '7') == args[at]
-    at = at + 1
-    if named then
-      if current then call('HSET', names, args[at], args[at + 1]) end
-      at = at + 2
-    end
-    for _ = 1, ranges do
-      local offset
-      offset, h = unpack('<H', header, h)
-      if current then
-        if whole then
-          call('SET', key, args[at], 'PX', args[3])
-        else
-          call('SETRANGE', key, offsets[offset], args[at])
-        end
-      end
-      at = at + 1
-    end
-    if current then
-      if touch then call('PEXPIRE', key, args[3]) end
-      samples = samples + accepted
-      outliers = outliers + out
-    else
+    local key, flags = keys[i], byte(header, i)
+    local last = count + 8 * i
+    local expected, found = sub(header, last - 7, last), call('GETRANGE', key, '0', '7')
+    local current = found == expected
+    if #found < 8 then current = found .. string.rep('\0', 8 - #found) == expected end
+    if not current then
       refused[i] = true
       refusals = refusals + 1
     end
+    if flags == 0 then
+      if current then call('SETRANGE', key, '0', args[at]) end
+      at = at + 1
+    else
+      if flags % 8 >= NAMED then
+        if current then call('HSET', names, args[at], args[at + 1]) end
+        at = at + 2
+      end
+      if not current then
+        -- Nothing is written of it.
+      elseif flags % 2 == WHOLE then
+        call('SET', key, args[at], 'PX', args[TTL])
+      else
+        call('SETRANGE', key, '0', args[at])
+        if flags % 4 >= TOUCH then call('PEXPIRE', key, args[TTL]) end
+      end
+      at = at + 1
+      for _ = RANGE, flags, RANGE do
+        local offset
+        offset, h = unpack('<H', header, h)
+        if current then call('SETRANGE', key, offsets[offset], args[at]) end
+        at = at + 1
+      end
+    end
   end
-  for _ = 1, anomalies do
+  local raised = 0
+  for a = at, #args do
     local i
     i, h = unpack('<H', header, h)
     if not refused[i + 1] then
-      call('XADD', outbox, 'MAXLEN', '~', args[4], '*', 'anomaly', args[at])
+      call('XADD', outbox, 'MAXLEN', '~', args[LENGTH], '*', 'anomaly', args[a])
       raised = raised + 1
     end
-    at = at + 1
   end
-  if samples > 0 then
+  local samples, outliers, answer = args[SAMPLES], args[OUTLIERS], {}
+  if refusals > 0 then
+    for i = 1, count do
+      if refused[i] then
+        local accepted, out = unpack('<HH', header, 9 * count + 4 * i - 3)
+        samples, outliers = samples - accepted, outliers - out
+        answer[#answer + 1] = struct.pack('<H', i - 1)
+      end
+    end
+    samples, outliers = tostring(samples), tostring(outliers)
+  end
+  if samples ~= '0' then
     call('HINCRBY', totals, 'samples', samples)
-    call('HSET', totals, 'last_sample_ms', args[2])
-    if outliers > 0 then call('HINCRBY', totals, 'outliers', outliers) end
+    call('HSET', totals, 'last_sample_ms', args[NOW])
+    if outliers ~= '0' then call('HINCRBY', totals, 'outliers', outliers) end
     if raised > 0 then call('HINCRBY', totals, 'anomalies', raised) end
   end
-  if refusals == 0 then return '' end
-  local answer = {}
-  for i = 1, count do
-    if refused[i] then answer[#answer + 1] = pack('<H', i - 1) end
-  end
-  return concat(answer)
+  return table.concat(answer)
 end
 
-redis.register_function('anomaly_pipeline_commit_1', commit)
+redis.register_function('anomaly_pipeline_commit_2', commit)

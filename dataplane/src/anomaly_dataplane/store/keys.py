@@ -19,7 +19,11 @@ class Keys:
 
     def state(self, series: Series) -> bytes:
         """String: the series' block."""
-        return f"{self._prefixes[series.partition]}s:{series.id}".encode()
+        return self.states(series.partition) + series.id_bytes
+
+    def states(self, partition: int) -> bytes:
+        """What the state keys of a partition start with; the series' id follows."""
+        return f"{self._prefixes[partition]}s:".encode()
 
     def outbox(self, partition: int) -> bytes:
         """Stream: anomalies, each in the field `anomaly` as JSON."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import DOUBLE
-from anomaly_dataplane.store import VERSION_BYTES, SeriesWrite, Totals
+from anomaly_dataplane.store import VERSION_BYTES, Totals, Writes
 
 
 class MemoryStore:
@@ -24,11 +24,11 @@ class MemoryStore:
         blocks = (self._blocks.get(item.id) for item in series)
         return [None if block is None else bytes(block) for block in blocks]
 
-    async def commit(self, partition: int, writes: Sequence[SeriesWrite], now_ms: int) -> list[int]:
+    async def commit(self, partition: int, writes: Writes, now_ms: int) -> list[int]:
         refused = []
         for i, write in enumerate(writes):
             block = self._blocks.get(write.series.id, bytearray())
-            if bytes(block[:VERSION_BYTES]) != write.expected:
+            if block[:VERSION_BYTES].ljust(VERSION_BYTES, b"\0") != write.expected:
                 refused.append(i)
                 continue
             if write.whole:

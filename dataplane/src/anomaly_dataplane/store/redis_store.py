@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Any
 
+import hiredis
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import (
     AuthenticationError,
@@ -31,7 +32,7 @@ from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.store import SeriesWrite, Totals, wire
+from anomaly_dataplane.store import Totals, Writes, wire
 from anomaly_dataplane.store.keys import Keys
 from anomaly_dataplane.store.link import Argument, Link
 
@@ -77,9 +78,9 @@ class RedisStore:
         blocks: list[bytes | None] = await self._call(self._hot(keys[0], "MGET", *keys))
         return blocks
 
-    async def commit(self, partition: int, writes: Sequence[SeriesWrite], now_ms: int) -> list[int]:
-        keys, args = wire.encode(self._keys, partition, writes, now_ms)
-        return wire.refused(await self._call(self._function(keys, args)))
+    async def commit(self, partition: int, writes: Writes, now_ms: int) -> list[int]:
+        request = wire.request(self._keys, partition, writes, now_ms)
+        return wire.refused(await self._call(self._function(_unpacked(request))))
 
     async def totals(self) -> Totals:
         counters = await self._each_partition(lambda p: self._client.hgetall(self._keys.totals(p)))
@@ -113,16 +114,16 @@ class RedisStore:
             link.close()
         await self._client.aclose()
 
-    async def _function(self, keys: list[bytes], args: list[Argument]) -> Any:
+    async def _function(self, command: list[bytes]) -> Any:
         """Call the Function, loading it where it is missing (a new primary, a flushed one)."""
-        command = ("FCALL", wire.FUNCTION, len(keys), *keys, *args)
+        key = command[3]
         try:
-            return await self._hot(keys[0], *command)
+            return await self._hot(key, *command)
         except ResponseError as error:
             if "Function not found" not in str(error):
                 raise
         await self._load_function()
-        return await self._hot(keys[0], *command)
+        return await self._hot(key, *command)
 
     async def _hot(self, key: bytes, *command: Argument) -> Any:
         """A command of the hot path, whose first key says where it goes.
@@ -177,6 +178,14 @@ class RedisStore:
             kind = next((word for of, word in _KINDS if isinstance(error, of)), "other")
             self._observer.store_failed(kind)
             raise StoreUnavailable(f"Redis: {kind}: {error}") from error
+
+
+def _unpacked(request: bytes) -> list[bytes]:
+    """The arguments of a packed request."""
+    reader = hiredis.Reader()
+    reader.feed(request)
+    arguments: list[bytes] = reader.gets()
+    return arguments
 
 
 def _order(entry_id: bytes) -> tuple[int, int]:

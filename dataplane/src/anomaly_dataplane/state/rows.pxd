@@ -1,0 +1,26 @@
+# The C types of rows.py.
+cimport cython
+from cpython.array cimport array
+
+from anomaly_dataplane.detectors cimport pointers
+from anomaly_dataplane.store cimport octets
+
+cdef Py_ssize_t COUNT, DOUBLE, VERSION, VERSION_BYTES
+cdef int NAMED, TOUCH, WHOLE
+
+@cython.locals(slot=int, i=Py_ssize_t, missing=Py_ssize_t, distinct=Py_ssize_t)
+cpdef tuple pin(list series, array slots, array last_group, long long group)
+@cython.locals(
+    size=Py_ssize_t, order=array, starts=array, i=Py_ssize_t, p=Py_ssize_t, first=Py_ssize_t,
+)
+cpdef list by_partition(array slots, array partitions, Py_ssize_t count)
+@cython.locals(
+    size=Py_ssize_t, i=Py_ssize_t, row=int, slot=int, base=Py_ssize_t,
+    count=cython.longlong, before=cython.longlong, absent=bint,
+    window=cython.longlong, doubles=Py_ssize_t, cold=int, ring=int, end=int,
+    added=cython.longlong, first=cython.longlong, run=cython.longlong,
+)
+cpdef object describe(
+    object slab, object memory, list owners, bytearray fresh, object layout, int piece,
+    object changes, array selected, long long version,
+)

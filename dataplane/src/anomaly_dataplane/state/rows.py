@@ -1,0 +1,177 @@
+"""The loops over the rows of a group: its slots, its partitions, what its commit writes.
+
+`cache.py` and `working_set.py` call them, once a group each; they are here so that they compile.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from anomaly_dataplane.detectors import pointers
+from anomaly_dataplane.detectors.scores import Changes
+from anomaly_dataplane.series import Series
+from anomaly_dataplane.state.layout import COUNT, DOUBLE, VERSION, Layout
+from anomaly_dataplane.store import NAMED, TOUCH, VERSION_BYTES, WHOLE, Writes, octets
+
+_MOST_RANGES = 4
+"""Of a row: the hot fields, cold pieces, and the ring's run before and after its end."""
+
+
+def pin(
+    series: list[Series], slots: array[int], last_group: array[int], group: int
+) -> tuple[int, int]:
+    """Fill in the slot of each series and note in which group it was last used.
+
+    Args:
+        series: of the group, with repeats.
+        slots: as long (typecode 'i'); gets -1 for a series that has none.
+        last_group: by slot (typecode 'q').
+        group: the number of this one.
+
+    Returns:
+        How many of `slots` are -1, and how many different ones there are otherwise.
+    """
+    into, used = pointers.ints(slots), pointers.longs(last_group)
+    missing = distinct = 0
+    for i in range(len(series)):
+        slot = series[i].slot
+        into[i] = slot
+        if slot < 0:
+            missing += 1
+        elif used[slot] != group:
+            used[slot] = group
+            distinct += 1
+    return missing, distinct
+
+
+def by_partition(
+    slots: array[int], partitions: array[int], count: int
+) -> list[tuple[int, array[int]]]:
+    """The rows of each partition that has any, in order.
+
+    Args:
+        slots: of the rows.
+        partitions: by slot (typecode 'i').
+        count: of all partitions.
+
+    Returns:
+        Partition and its rows (typecode 'i').
+    """
+    size = len(slots)
+    order, starts = array("i", bytes(4 * size)), array("i", bytes(4 * (count + 1)))
+    rows, at = pointers.ints(order), pointers.ints(starts)
+    slot, partition = pointers.ints(slots), pointers.ints(partitions)
+    for i in range(size):
+        at[partition[slot[i]] + 1] += 1
+    for p in range(count):
+        at[p + 1] += at[p]
+    # What is put in moves each start to where the next partition's is.
+    for i in range(size):
+        p = partition[slot[i]]
+        rows[at[p]] = i
+        at[p] += 1
+    found = []
+    first = 0
+    for p in range(count):
+        if at[p] > first:
+            found.append((p, order[first : at[p]]))
+            first = at[p]
+    return found
+
+
+def describe(
+    slab: memoryview[float],
+    memory: memoryview,
+    owners: list[Series],
+    fresh: bytearray,
+    layout: Layout,
+    piece: int,
+    changes: Changes,
+    selected: array[int],
+    version: int,
+) -> Writes:
+    """Stamp changed blocks with new versions and describe to the store what changed.
+
+    Args:
+        slab: blocks of `layout`.
+        memory: the same as bytes.
+        owners: by slot.
+        fresh: by slot: whether the store has no block of this layout; cleared here.
+        layout: of the blocks.
+        piece: float64 of one of the method's cold pieces.
+        changes: what a group did to blocks.
+        selected: its rows that matter here (typecode 'i').
+        version: of the first one; the others take those that follow.
+    """
+    size = len(selected)
+    out = Writes(
+        series=[owners[changes.slots[row]] for row in selected],
+        expected=bytearray(VERSION_BYTES * size),
+        flags=bytearray(size),
+        accepted=array("i", bytes(4 * size)),
+        outliers=array("i", bytes(4 * size)),
+        ends=array("i", bytes(4 * size)),
+        offsets=array("i", bytes(4 * _MOST_RANGES * size)),
+        starts=array("i", bytes(4 * _MOST_RANGES * size)),
+        lengths=array("i", bytes(4 * _MOST_RANGES * size)),
+        memory=memory,
+    )
+    s, raw, rows = pointers.block_doubles(slab), octets.seen(memory), pointers.ints(selected)
+    slots, counts = pointers.ints(changes.slots), pointers.longs(changes.count_before)
+    firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
+    found, new = pointers.ints(changes.outliers), octets.writable(fresh)
+    expected, flags = octets.writable(out.expected), octets.writable(out.flags)
+    accepted, outliers = pointers.ints(out.accepted), pointers.ints(out.outliers)
+    ends, offsets = pointers.ints(out.ends), pointers.ints(out.offsets)
+    starts, lengths = pointers.ints(out.starts), pointers.ints(out.lengths)
+    window, doubles = layout.window, layout.doubles
+    cold, ring = layout.cold_at, layout.ring_at
+    end = 0
+    for i in range(size):
+        row = rows[i]
+        slot = slots[row]
+        base = slot * doubles
+        count, before = int(s[base + COUNT]), counts[row]
+        accepted[i] = count - before
+        outliers[i] = found[row]
+        octets.copy(expected, VERSION_BYTES * i, raw, DOUBLE * base, VERSION_BYTES)
+        absent = s[base + VERSION] == 0.0
+        s[base + VERSION] = version + i
+        if new[slot]:
+            new[slot] = 0
+            flags[i] = WHOLE + NAMED if absent else WHOLE
+            offsets[end] = 0
+            starts[end] = base
+            lengths[end] = doubles
+            end += 1
+            ends[i] = end
+            continue
+        if count // window != before // window:
+            flags[i] = TOUCH
+        offsets[end] = 0
+        starts[end] = base
+        lengths[end] = cold
+        end += 1
+        if lasts[row] >= 0:
+            offsets[end] = cold + piece * firsts[row]
+            starts[end] = base + offsets[end]
+            lengths[end] = piece * (lasts[row] - firsts[row] + 1)
+            end += 1
+        added = count - before
+        first = before % window
+        if added >= window:
+            added = window
+            first = 0
+        run = added if added < window - first else window - first
+        offsets[end] = ring + 2 * first
+        starts[end] = base + offsets[end]
+        lengths[end] = 2 * run
+        end += 1
+        if added > run:
+            offsets[end] = ring
+            starts[end] = base + ring
+            lengths[end] = 2 * (added - run)
+            end += 1
+        ends[i] = end
+    del out.offsets[end:], out.starts[end:], out.lengths[end:]
+    return out
