@@ -42,7 +42,7 @@ def test_a_commit_is_counted_once() -> None:
     observer.conflicts(5)
     observer.store_failed("timeout")
     observer.store_up(True)
-    observer.cached_series(6)
+    telemetry.watch_cache(lambda: 6)
     protocol = telemetry.protocol("json")
     protocol.received(13)
     protocol.rejected(["value", "value", "field"])

@@ -49,6 +49,9 @@ class FaultyStore:
             raise StoreUnavailable("the reply was lost")
         return refused
 
+    async def lanes(self) -> Sequence[int]:
+        return await self.store.lanes()
+
     async def totals(self) -> Totals:
         await self._before()
         return await self.store.totals()

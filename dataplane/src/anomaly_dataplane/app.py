@@ -62,6 +62,7 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
     """All parts, not yet running, on a given store."""
     workers = Workers(config, store, telemetry)
     telemetry.watch_buffer(lambda: workers.samples, workers.capacity_samples)
+    telemetry.watch_cache(lambda: workers.cached_series)
     return Pod(settings, config, telemetry, Readiness(), store, workers)
 
 

@@ -1,6 +1,6 @@
 """One group of samples, from cached state to committed state.
 
-Called by a lane of `workers.py`, one group at a time: load what is missing, score in place, compare
+Called by `workers/lane.py`, one group at a time: load what is missing, score in place, compare
 and set each partition in the store, and repeat only what another pod was faster with.
 """
 
@@ -243,7 +243,6 @@ class Committer:
             outliers=codes.count(Code.OUTLIER),
             anomalies_by_family=Counter(event.family for event in verdicts.anomalies.values()),
         )
-        self._observer.cached_series(self._working_set.used)
 
 
 async def _pause(seconds: float) -> None:

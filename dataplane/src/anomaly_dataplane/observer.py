@@ -1,6 +1,6 @@
 """What the workers tell the outside about themselves, once a commit and never once a sample.
 
-`workers.py` and the commit call it; `telemetry.py` turns the calls into metrics. It is a Protocol
+`workers/` and the commit call it; `telemetry.py` turns the calls into metrics. It is a Protocol
 so that neither side imports the other, and so that tests and benchmarks may listen or not.
 """
 
@@ -38,10 +38,6 @@ class Observer(Protocol):
         """The store answered, or did not."""
         ...
 
-    def cached_series(self, count: int) -> None:
-        """So many series have their state in this pod's memory."""
-        ...
-
 
 class Unobserved:
     """An observer that nobody listens to."""
@@ -63,5 +59,3 @@ class Unobserved:
     def store_failed(self, kind: str) -> None: ...
 
     def store_up(self, up: bool) -> None: ...
-
-    def cached_series(self, count: int) -> None: ...

@@ -68,7 +68,6 @@ class Telemetry:
         self._conflicts = _counter(metrics, "commit_conflicts_total")
         self._redis_errors = _counter(metrics, "redis_errors_total")
         self._redis_up = _gauge(metrics, "redis_up")
-        self._series_cached = _gauge(metrics, "series_cached")
         self._loop_lag = _gauge(metrics, "event_loop_lag_seconds")
         self._refused = _counter(metrics, "requests_refused_total")
         self._bad_requests = _counter(metrics, "requests_rejected_total")
@@ -85,6 +84,10 @@ class Telemetry:
         """Read the buffer's fill whenever somebody scrapes."""
         _gauge(self._metrics, "buffer_samples").set_function(samples)
         _gauge(self._metrics, "buffer_capacity_samples").set(capacity)
+
+    def watch_cache(self, series: Callable[[], int]) -> None:
+        """Read how many series are cached whenever somebody scrapes."""
+        _gauge(self._metrics, "series_cached").set_function(series)
 
     def refused(self, reason: str) -> None:
         """A request was answered 503."""
@@ -138,9 +141,6 @@ class Telemetry:
 
     def store_up(self, up: bool) -> None:
         self._redis_up.set(up)
-
-    def cached_series(self, count: int) -> None:
-        self._series_cached.set(count)
 
 
 def _build(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:

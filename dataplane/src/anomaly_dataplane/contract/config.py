@@ -30,6 +30,7 @@ from anomaly_dataplane.contract.fields import (
 VERSION = 1
 """Of the document. A pod refuses a version that it does not know."""
 
+MAX_PARTITIONS = 256
 HOST_PORT_PATTERN = r"^[A-Za-z0-9._-]+:[0-9]{1,5}$"
 _ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$"
 
@@ -90,6 +91,9 @@ class Workers:
 
     max_batch: int = declare(Integer(1, 2048), 512)
     """Samples that one commit takes at most; 512 block Redis for about 2 ms."""
+    max_cache_bytes: int = declare(Integer(1048576, 1073741824), 37748736)
+    """Memory for the blocks of series, taken as it is used: 10,000 series of the default window and
+    method. Series beyond it are read from Redis again. Two groups of each lane always fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class Redis:
 
     mode: RedisMode = declare(Choice(RedisMode), "Standalone")
     urls: tuple[str, ...] = declare(TextList(HOST_PORT_PATTERN, "redis.example:6379"), [])
-    partitions: int = declare(Integer(1, 256), 4)
+    partitions: int = declare(Integer(1, MAX_PARTITIONS), 4)
     """Hash tags that the series spread over. Immutable: it decides where a series lives."""
 
 

@@ -164,6 +164,10 @@ class Store(Protocol):
         """
         ...
 
+    async def lanes(self) -> Sequence[int]:
+        """For each partition the number, from 0, of the primary that serves it."""
+        ...
+
     async def totals(self) -> Totals:
         """The pipeline's totals, summed over its partitions."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from anomaly_dataplane.contract.config import MAX_PARTITIONS
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import DOUBLE
@@ -42,6 +43,9 @@ class MemoryStore:
             self._anomalies += ((now_ms, event) for event in write.anomalies)
             self._last_sample_ms = now_ms
         return refused
+
+    async def lanes(self) -> Sequence[int]:
+        return (0,) * MAX_PARTITIONS
 
     async def totals(self) -> Totals:
         return Totals(

@@ -1,0 +1,146 @@
+"""A batch on its way through the lanes, and the way of its verdicts back into its own order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from anomaly_dataplane.errors import Refused
+from anomaly_dataplane.sample import Anomaly, Batch, Verdicts
+from anomaly_dataplane.series import Series
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A batch and its answer.
+
+    Attributes:
+        waiting: parts that are not yet in.
+        failure: of any part; the others are committed all the same.
+    """
+
+    batch: Batch
+    answer: asyncio.Future[Verdicts]
+    waiting: int = 0
+    verdicts: Verdicts | None = None
+    failure: Refused | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """The samples of a job that one lane commits, in the job's order.
+
+    Attributes:
+        positions: of the samples in the job; None if this is all of it.
+        taken: samples that a group has taken so far.
+    """
+
+    job: Job
+    series: Sequence[Series]
+    times: Sequence[float]
+    values: Sequence[float]
+    positions: Sequence[int] | None = None
+    taken: int = 0
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+
+@dataclass(slots=True)
+class Slice:
+    """Samples `start` to `end` of a part, as one group takes them."""
+
+    part: Part
+    start: int
+    end: int
+
+
+def split(job: Job, lane_of: Sequence[int]) -> dict[int, Part]:
+    """The parts of a job by lane; `lane_of` is the lane of each partition."""
+    batch = job.batch
+    positions: dict[int, list[int]] = defaultdict(list)
+    for position, series in enumerate(batch.series):
+        positions[lane_of[series.partition]].append(position)
+    if len(positions) == 1:
+        return {lane: whole(job) for lane in positions}
+    return {
+        lane: Part(
+            job,
+            [batch.series[i] for i in own],
+            [batch.times[i] for i in own],
+            [batch.values[i] for i in own],
+            own,
+        )
+        for lane, own in positions.items()
+    }
+
+
+def whole(job: Job) -> Part:
+    """All of a job as one part, which copies nothing."""
+    batch = job.batch
+    return Part(job, batch.series, batch.times, batch.values)
+
+
+def hand_back(verdicts: Verdicts, offset: int, piece: Slice) -> None:
+    """Give a job the verdicts of one of its slices; a group has them from `offset` on."""
+    part, start, end = piece.part, piece.start, piece.end
+    job = part.job
+    last = offset + end - start
+    if part.positions is None and end - start == len(part):
+        # Nearly every job: committed in one piece.
+        job.verdicts = _cut(verdicts, offset, last)
+        return
+    if job.verdicts is None:
+        job.verdicts = Verdicts.empty(len(job.batch))
+    if part.positions is None:
+        _paste(verdicts, offset, last, job.verdicts, start)
+    else:
+        _scatter(verdicts, offset, job.verdicts, part.positions[start:end])
+
+
+def _cut(verdicts: Verdicts, first: int, last: int) -> Verdicts:
+    if last - first == len(verdicts.codes):
+        return verdicts
+    return Verdicts(
+        verdicts.codes[first:last],
+        verdicts.z[first:last],
+        verdicts.mean[first:last],
+        verdicts.std[first:last],
+        verdicts.n[first:last],
+        _anomalies(verdicts, first, last),
+    )
+
+
+def _paste(verdicts: Verdicts, first: int, last: int, into: Verdicts, at: int) -> None:
+    end = at + last - first
+    into.codes[at:end] = verdicts.codes[first:last]
+    into.z[at:end] = verdicts.z[first:last]
+    into.mean[at:end] = verdicts.mean[first:last]
+    into.std[at:end] = verdicts.std[first:last]
+    into.n[at:end] = verdicts.n[first:last]
+    for i, event in _anomalies(verdicts, first, last).items():
+        into.anomalies[at + i] = event
+
+
+def _scatter(verdicts: Verdicts, first: int, into: Verdicts, positions: Sequence[int]) -> None:
+    for i, position in enumerate(positions, first):
+        into.codes[position] = verdicts.codes[i]
+        into.z[position] = verdicts.z[i]
+        into.mean[position] = verdicts.mean[i]
+        into.std[position] = verdicts.std[i]
+        into.n[position] = verdicts.n[i]
+    for i, event in _anomalies(verdicts, first, first + len(positions)).items():
+        into.anomalies[positions[i]] = event
+
+
+def _anomalies(verdicts: Verdicts, first: int, last: int) -> dict[int, Anomaly]:
+    """The anomalies among some samples of a group, counted from the first of these."""
+    events = verdicts.anomalies
+    if not events:
+        return {}
+    # A group may hold many of both, so never all anomalies for each of five hundred slices.
+    if last - first < len(events):
+        return {i - first: events[i] for i in range(first, last) if i in events}
+    return {i - first: event for i, event in events.items() if first <= i < last}
