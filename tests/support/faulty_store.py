@@ -57,6 +57,9 @@ class FaultyStore:
         await self._before()
         return await self.store.anomalies(since_ms, limit)
 
+    async def lanes(self) -> Sequence[int]:
+        return await self.store.lanes()
+
     async def ping(self) -> None:
         await self._before()
 

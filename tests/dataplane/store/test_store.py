@@ -244,6 +244,18 @@ async def test_a_commit_of_512_series_passes_in_one_call(store: Store) -> None:
     assert (await store.totals()).samples == 512
 
 
+async def test_every_partition_belongs_to_a_lane(
+    store: Store, request: pytest.FixtureRequest
+) -> None:
+    """Numbered from 0 without gaps: one lane for one server, three for a Cluster of three."""
+    lanes = (await store.lanes())[:4]
+
+    assert len(lanes) == 4
+    assert lanes[0] == 0
+    several = "cluster" in request.node.name
+    assert set(lanes) <= {0, 1, 2} if several else set(lanes) == {0}
+
+
 async def test_a_ping_of_a_serving_store_returns(store: Store) -> None:
     """Readiness asks this."""
     await store.ping()

@@ -30,6 +30,8 @@ from anomaly_dataplane.contract.fields import (
 VERSION = 1
 """Of the document. A pod refuses a version that it does not know."""
 
+MOST_PARTITIONS = 256
+
 HOST_PORT_PATTERN = r"^[A-Za-z0-9._-]+:[0-9]{1,5}$"
 _ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$"
 
@@ -124,7 +126,7 @@ class Redis:
 
     mode: RedisMode = declare(Choice(RedisMode), "Standalone")
     urls: tuple[str, ...] = declare(TextList(HOST_PORT_PATTERN, "redis.example:6379"), [])
-    partitions: int = declare(Integer(1, 256), 4)
+    partitions: int = declare(Integer(1, MOST_PARTITIONS), 4)
     """Hash tags that the series spread over. Immutable: it decides where a series lives."""
 
 

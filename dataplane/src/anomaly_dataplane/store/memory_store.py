@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from anomaly_dataplane.contract.config import MOST_PARTITIONS
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import DOUBLE
@@ -55,6 +56,9 @@ class MemoryStore:
     async def anomalies(self, since_ms: int, limit: int) -> list[Anomaly]:
         recent = [event for at, event in reversed(self._anomalies) if at >= since_ms]
         return recent[:limit]
+
+    async def lanes(self) -> Sequence[int]:
+        return bytes(MOST_PARTITIONS)  # the one process, for every partition there can be
 
     async def ping(self) -> None:
         return

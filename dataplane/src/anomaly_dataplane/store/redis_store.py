@@ -104,6 +104,14 @@ class RedisStore:
         newest = heapq.merge(*streams, key=lambda entry: _order(entry[0]), reverse=True)
         return [wire.anomaly(fields[b"anomaly"]) for _, fields in islice(newest, limit)]
 
+    async def lanes(self) -> Sequence[int]:
+        async def address_of(partition: int) -> object:
+            return await self._address_of(self._keys.totals(partition))
+
+        addresses = await self._each_partition(address_of)
+        numbers = {address: i for i, address in enumerate(dict.fromkeys(addresses))}
+        return [numbers[address] for address in addresses]
+
     async def ping(self) -> None:
         # A key of every partition: of a Cluster, each of its slots must be served.
         await self._each_partition(lambda p: self._client.exists(self._keys.totals(p)))
