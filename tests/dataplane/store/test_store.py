@@ -1,4 +1,4 @@
-"""The suite that every Store must pass: in process, on one Redis, on a Redis Cluster."""
+"""The suite that every Store must pass: in process and on Redis in every way to run it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
 
-from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.store import ABSENT, SeriesWrite, Store
-from anomaly_dataplane.store.connect import connect
 from anomaly_dataplane.store.memory_store import MemoryStore
-from redis_server import RedisServer
-from samples import a_config, a_series
+from redis_stores import a_store, config_for, on_sentinels
+from samples import a_series
 
 NOW = 1_767_225_600_000
 
@@ -54,26 +51,21 @@ def creation(series: Series, data: bytes, accepted: int = 0, outliers: int = 0) 
     )
 
 
-@pytest.fixture(params=["memory", "standalone", "cluster"])
-async def store(
-    request: pytest.FixtureRequest,
-    standalone: RedisServer,
-    cluster: list[RedisServer],
-) -> AsyncIterator[Store]:
-    """An empty store of each kind; the Redis ones share a server and differ by pipeline uid."""
+@pytest.fixture(params=["memory", "standalone", "secured", "sentinels", "cluster"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """An empty store of each kind; the Redis ones share servers and differ by pipeline uid."""
     made: Store
-    if request.param == "memory":
-        made = MemoryStore()
-    else:
-        servers = [standalone] if request.param == "standalone" else cluster
-        config = a_config(
-            pipeline={"uid": uuid4().hex},
-            redis={
-                "mode": request.param.capitalize(),
-                "urls": [server.url for server in servers],
-            },
-        )
-        made = connect(config, Unobserved(), username=None, password=None)
+    match request.param:
+        case "memory":
+            made = MemoryStore()
+        case "standalone":
+            made = a_store(config_for(request.getfixturevalue("standalone")))
+        case "secured":  # TLS with client certificates, and a user with the least rights
+            made = request.getfixturevalue("secured").store()
+        case "sentinels":
+            made = a_store(on_sentinels(request.getfixturevalue("sentinels")))
+        case "cluster":
+            made = a_store(config_for(*request.getfixturevalue("cluster"), mode="Cluster"))
     yield made
     await made.aclose()
 
@@ -252,7 +244,7 @@ async def test_every_partition_belongs_to_a_lane(
 
     assert len(lanes) == 4
     assert lanes[0] == 0
-    several = "cluster" in request.node.name
+    several = "[cluster" in request.node.name
     assert set(lanes) <= {0, 1, 2} if several else set(lanes) == {0}
 
 
