@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -45,10 +45,19 @@ def a_store(config: PipelineConfig, observer: Observer | None = None) -> Store:
     return connect(config, observer or Unobserved(), username=None, password=None)
 
 
+@asynccontextmanager
+async def opened(config: PipelineConfig, observer: Observer | None = None) -> AsyncIterator[Store]:
+    """The same, closed whatever happens: uvloop does not end with a connection open."""
+    store = a_store(config, observer)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
 def on_sentinels(watched: Watched, **redis: object) -> PipelineConfig:
     """A pipeline on the primary that these Sentinels watch."""
-    sentinels = watched.sentinels or []
-    return config_for(*sentinels, mode="Sentinel", sentinelMaster=MASTER, **redis)
+    return config_for(*watched.sentinels, mode="Sentinel", sentinelMaster=MASTER, **redis)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,22 @@ class Redises:
         password = self.password or None
         with redis.Redis("127.0.0.1", server.port, password=password, **options) as client:
             yield client
+
+    def mend(self) -> None:
+        """Start what a test has stopped, and wait until all follow again."""
+        for server in self.servers:
+            if server.process is None:
+                server.start()
+        eventually("all replicas follow", self.follow, within=30, pause=0.05)
+
+    def follow(self) -> bool:
+        """Whether every replica is linked to its primary."""
+        for server in self.servers:
+            with self.client(server) as client:
+                info = client.info("replication")
+                if info["role"] == "slave" and info["master_link_status"] != "up":
+                    return False
+        return True
 
     def roles(self) -> dict[int, str]:
         """What each running server says that it is, by port."""
@@ -98,8 +114,17 @@ def redis_cluster(
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environ)
         eventually("the Cluster is whole", lambda: _whole(cluster), within=30, pause=0.05)
         if replicas:
-            eventually("its replicas follow", lambda: _follow(cluster), within=30, pause=0.05)
+            eventually("its replicas follow", cluster.follow, within=30, pause=0.05)
         yield cluster
+
+
+def primary_of(cluster: Redises, key: bytes) -> RedisServer:
+    """The primary that serves a key."""
+    running = next(server for server in cluster.servers if server.process is not None)
+    with redis.RedisCluster("127.0.0.1", running.port) as client:
+        node = client.get_node_from_key(key.decode())
+    assert node is not None
+    return cluster.at(int(node.port))
 
 
 def _whole(cluster: Redises) -> bool:
@@ -112,30 +137,40 @@ def _whole(cluster: Redises) -> bool:
     return True
 
 
-def _follow(redises: Redises) -> bool:
-    """Whether every replica is linked to its primary."""
-    for server in redises.servers:
-        with redises.client(server) as client:
-            info = client.info("replication")
-            if info["role"] == "slave" and info["master_link_status"] != "up":
-                return False
-    return True
-
-
 @dataclass
 class Watched(Redises):
     """A primary, its replicas and the Sentinels that watch them."""
 
-    sentinels: list[RedisServer] | None = None
-
-    @property
-    def sentinel_urls(self) -> list[str]:
-        return [sentinel.url for sentinel in self.sentinels or ()]
+    sentinels: list[RedisServer] = field(default_factory=list)
+    sentinel_password: str = ""
 
     def primary(self) -> RedisServer:
-        """The one that the servers themselves call so."""
-        (port,) = [port for port, role in self.roles().items() if role == "master"]
+        """The one that a majority of the Sentinels names."""
+        asked = [self._named(sentinel) for sentinel in self.sentinels]
+        port = max(set(asked), key=asked.count)
+        assert asked.count(port) > len(asked) // 2
         return self.at(port)
+
+    def _named(self, sentinel: RedisServer) -> int:
+        with Redises([sentinel], self.sentinel_password).client(sentinel) as client:
+            state = client.sentinel_master(MASTER)
+        assert isinstance(state, dict)
+        return int(state["port"])
+
+    def mend(self) -> None:
+        """The same; whoever comes back is made a replica, as Sentinels do after ten seconds."""
+        primary = self.primary()
+        for server in self.servers:
+            if server.process is None:
+                server.start()
+                with self.client(server) as client:
+                    client.replicaof("127.0.0.1", primary.port)
+        eventually("one primary is left", self._one_primary, within=40, pause=0.05)
+        super().mend()
+
+    def _one_primary(self) -> bool:
+        roles = self.roles()
+        return list(roles.values()).count("master") == 1 and roles[self.primary().port] == "master"
 
 
 class SentinelServer(RedisServer):
@@ -162,12 +197,12 @@ def redis_sentinels(
         tempfile.TemporaryDirectory() as folder,
         contextlib.ExitStack() as stack,
     ):
-        watched = Watched(redises.servers, password, [])
+        watched = Watched(redises.servers, password, [], sentinel_password)
         first, *others = watched.servers
         for other in others:
             with watched.client(other) as client:
                 client.replicaof("127.0.0.1", first.port)
-        eventually("the replicas follow", lambda: _follow(watched), within=30, pause=0.05)
+        eventually("the replicas follow", watched.follow, within=30, pause=0.05)
         for i in range(sentinels):
             home = Path(folder) / str(i)
             home.mkdir()
@@ -177,9 +212,8 @@ def redis_sentinels(
             )
             sentinel.start()
             stack.callback(sentinel.stop)
-            assert watched.sentinels is not None
             watched.sentinels.append(sentinel)
-        asked = Redises(watched.sentinels or [], sentinel_password)
+        asked = Redises(watched.sentinels, sentinel_password)
         eventually(
             "the Sentinels know all",
             lambda: all(_knows(asked, s, replicas, sentinels) for s in asked.servers),
@@ -213,4 +247,5 @@ def _sentinel_config(
 def _knows(sentinels: Redises, sentinel: RedisServer, replicas: int, count: int) -> bool:
     with sentinels.client(sentinel) as client:
         state = client.sentinel_master(MASTER)
+    assert isinstance(state, dict)
     return (state["num-slaves"], state["num-other-sentinels"]) == (replicas, count - 1)
