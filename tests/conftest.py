@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from redis_server import RedisServer, redis_cluster, redis_server
+from certificates import authority
+from redis_server import RedisServer, redis_server
+from redis_stores import SecuredRedis, secured_redis
+from redis_topologies import Redises, Watched, redis_cluster, redis_sentinels
 
 # A slow or busy machine must not fail a property.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,9 +25,29 @@ def standalone() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[list[RedisServer]]:
-    with redis_cluster() as servers:
-        yield servers
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredRedis]:
+    """TLS with client certificates, and a user with the least rights."""
+    with secured_redis(authority("the tests' CA"), tmp_path_factory.mktemp("secured")) as redis:
+        yield redis
+
+
+@pytest.fixture(scope="session")
+def replicated() -> Iterator[Redises]:
+    """A Cluster of three primaries and three replicas. Who breaks it mends it."""
+    with redis_cluster(3, 1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(replicated: Redises) -> list[RedisServer]:
+    return replicated.servers
+
+
+@pytest.fixture(scope="session")
+def sentinels() -> Iterator[Watched]:
+    """A primary with two replicas and three Sentinels. Who breaks it mends it."""
+    with redis_sentinels() as watched:
+        yield watched
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -11,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import redis
 
 PASSWORD = "correct horse"  # of a server that lives as long as a test
 
@@ -38,12 +38,13 @@ def free_port() -> int:
 
 @dataclass
 class RedisServer:
-    """One redis-server process of ours."""
+    """One redis-server process of ours; with `tls`, a Secret's folder, it speaks nothing else."""
 
     port: int
     folder: Path
     options: tuple[str, ...]
     process: subprocess.Popen[bytes] | None = None
+    tls: Path | None = None
 
     @property
     def url(self) -> str:
@@ -51,20 +52,12 @@ class RedisServer:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        command = [
-            executable("redis-server", "valkey-server"),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
-            *("--save", "", "--appendonly", "yes", "--logfile", "redis.log"),
-            *self.options,
-        ]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
-                    link.sendall(b"PING\r\n")
-                    if link.recv(64).startswith((b"+PONG", b"-NOAUTH")):
-                        return
+                if self._answers():
+                    return
             except OSError:
                 pass
             time.sleep(0.02)
@@ -77,52 +70,50 @@ class RedisServer:
             self.process.wait()
             self.process = None
 
+    def _command(self) -> list[str]:
+        return [
+            executable("redis-server", "valkey-server"),
+            *("--bind", "127.0.0.1", "--dir", str(self.folder)),
+            *("--save", "", "--appendonly", "yes", "--logfile", "redis.log"),
+            *self.port_options(),
+            *self.options,
+        ]
+
+    def port_options(self) -> list[str]:
+        if self.tls is None:
+            return ["--port", str(self.port)]
+        return [
+            *("--port", "0", "--tls-port", str(self.port), "--tls-replication", "yes"),
+            *("--tls-ca-cert-file", str(self.tls / "ca.crt")),
+            *("--tls-cert-file", str(self.tls / "tls.crt")),
+            *("--tls-key-file", str(self.tls / "tls.key")),
+        ]
+
+    def _answers(self) -> bool:
+        with contextlib.ExitStack() as stack:
+            link: socket.socket = stack.enter_context(
+                socket.create_connection(("127.0.0.1", self.port), timeout=1)
+            )
+            if self.tls is not None:
+                context = ssl.create_default_context(cafile=self.tls / "ca.crt")
+                context.load_cert_chain(self.tls / "tls.crt", self.tls / "tls.key")
+                context.check_hostname = False
+                link = stack.enter_context(context.wrap_socket(link))
+            link.sendall(b"PING\r\n")
+            return link.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+
     def log(self) -> str:
         path = self.folder / "redis.log"
         return path.read_text() if path.exists() else ""
 
 
 @contextmanager
-def redis_server(*options: str) -> Iterator[RedisServer]:
+def redis_server(*options: str, tls: Path | None = None) -> Iterator[RedisServer]:
     """A Redis with an append-only file and these further options."""
     with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(free_port(), Path(folder), options)
+        server = RedisServer(free_port(), Path(folder), options, tls=tls)
         server.start()
         try:
             yield server
         finally:
             server.stop()
-
-
-@contextmanager
-def redis_cluster(primaries: int = 3) -> Iterator[list[RedisServer]]:
-    """A Redis Cluster of so many primaries, all slots served."""
-    with tempfile.TemporaryDirectory() as folder:
-        servers = []
-        for i in range(primaries):
-            home = Path(folder) / str(i)
-            home.mkdir()
-            server = RedisServer(free_port(), home, ("--cluster-enabled", "yes"))
-            server.start()
-            servers.append(server)
-        try:
-            addresses = [server.url for server in servers]
-            cli = executable("redis-cli", "valkey-cli")
-            command = [cli, "--cluster", "create", *addresses, "--cluster-yes"]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            for server in servers:
-                _wait_for_cluster(server)
-            yield servers
-        finally:
-            for server in servers:
-                server.stop()
-
-
-def _wait_for_cluster(server: RedisServer) -> None:
-    deadline = time.monotonic() + 20
-    with redis.Redis(port=server.port) as client:
-        while time.monotonic() < deadline:
-            if client.execute_command("CLUSTER INFO")["cluster_state"] == "ok":
-                return
-            time.sleep(0.05)
-    raise RuntimeError("the cluster did not form")

@@ -54,6 +54,7 @@ def build(settings: Settings, config: PipelineConfig) -> Pod:
         telemetry,
         username=settings.redis_username or None,
         password=settings.redis_password or None,
+        secret_dir=Path(settings.redis_secret_dir) if settings.redis_secret_dir else None,
     )
     return assemble(settings, config, store, telemetry)
 

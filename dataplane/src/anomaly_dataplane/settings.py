@@ -177,6 +177,13 @@ class Settings:
             "flag": "",
         },
     )
+    redis_secret_dir: str = _setting(
+        runtime.ENV_REDIS_SECRET_DIR,
+        _text,
+        "",
+        "path",
+        "A mounted Secret whose keys win over these two, and certificates for TLS.",
+    )
 
 
 def read_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Settings:

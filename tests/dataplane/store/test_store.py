@@ -1,4 +1,4 @@
-"""The suite that every Store must pass: in process, on one Redis, on a Redis Cluster."""
+"""The suite that every Store must pass: in process and on Redis in every way to run it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
 
-from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.store import ABSENT, SeriesWrite, Store, Writes
-from anomaly_dataplane.store.connect import connect
 from anomaly_dataplane.store.memory_store import MemoryStore
-from redis_server import RedisServer
-from samples import a_config, a_series
+from redis_stores import a_store, config_for, on_sentinels
+from samples import a_series
 
 NOW = 1_767_225_600_000
 
@@ -59,26 +56,21 @@ async def commit(store: Store, *rows: SeriesWrite, now: int = NOW) -> list[int]:
     return await store.commit(rows[0].series.partition, Writes.of(rows), now)
 
 
-@pytest.fixture(params=["memory", "standalone", "cluster"])
-async def store(
-    request: pytest.FixtureRequest,
-    standalone: RedisServer,
-    cluster: list[RedisServer],
-) -> AsyncIterator[Store]:
-    """An empty store of each kind; the Redis ones share a server and differ by pipeline uid."""
+@pytest.fixture(params=["memory", "standalone", "secured", "sentinels", "cluster"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """An empty store of each kind; the Redis ones share servers and differ by pipeline uid."""
     made: Store
-    if request.param == "memory":
-        made = MemoryStore()
-    else:
-        servers = [standalone] if request.param == "standalone" else cluster
-        config = a_config(
-            pipeline={"uid": uuid4().hex},
-            redis={
-                "mode": request.param.capitalize(),
-                "urls": [server.url for server in servers],
-            },
-        )
-        made = connect(config, Unobserved(), username=None, password=None)
+    match request.param:
+        case "memory":
+            made = MemoryStore()
+        case "standalone":
+            made = a_store(config_for(request.getfixturevalue("standalone")))
+        case "secured":  # TLS with client certificates, and a user with the least rights
+            made = request.getfixturevalue("secured").store()
+        case "sentinels":
+            made = a_store(on_sentinels(request.getfixturevalue("sentinels")))
+        case "cluster":
+            made = a_store(config_for(*request.getfixturevalue("cluster"), mode="Cluster"))
     yield made
     await made.aclose()
 
@@ -243,6 +235,18 @@ async def test_a_commit_of_512_series_passes_in_one_call(store: Store) -> None:
 
     assert refused == []
     assert (await store.totals()).samples == 512
+
+
+async def test_every_partition_belongs_to_a_lane(
+    store: Store, request: pytest.FixtureRequest
+) -> None:
+    """Numbered from 0 without gaps: one lane for one server, three for a Cluster of three."""
+    lanes = (await store.lanes())[:4]
+
+    assert len(lanes) == 4
+    assert lanes[0] == 0
+    several = "[cluster" in request.node.name
+    assert set(lanes) <= {0, 1, 2} if several else set(lanes) == {0}
 
 
 async def test_a_ping_of_a_serving_store_returns(store: Store) -> None:

@@ -13,7 +13,7 @@ from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.errors import BatchTooLarge, BufferFull, Draining, StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Batch, Code
-from anomaly_dataplane.store import SeriesWrite
+from anomaly_dataplane.store import Writes
 from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.workers import Workers
 from faulty_store import Fault, FaultyStore
@@ -234,7 +234,7 @@ class TwoPrimaries(MemoryStore):
             raise self.unplannable
         return PRIMARIES
 
-    async def commit(self, partition: int, writes: Sequence[SeriesWrite], now_ms: int) -> list[int]:
+    async def commit(self, partition: int, writes: Writes, now_ms: int) -> list[int]:
         if PRIMARIES[partition] == 1:
             await self.gate.wait()
             if self.down:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from anomaly_dataplane.contract.fields import (
+    Boolean,
     Choice,
     DecimalString,
     Duration,
@@ -32,6 +33,7 @@ VERSION = 1
 
 MAX_PARTITIONS = 256
 HOST_PORT_PATTERN = r"^[A-Za-z0-9._-]+:[0-9]{1,5}$"
+SENTINEL_MASTER_PATTERN = r"^[A-Za-z0-9._-]{0,255}$"
 _ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$"
 
 
@@ -62,6 +64,7 @@ class RedisMode(StrEnum):
     """How Redis is reached. The CR's mode `Managed` reaches the pod as `Standalone`."""
 
     STANDALONE = "Standalone"
+    SENTINEL = "Sentinel"
     CLUSTER = "Cluster"
 
 
@@ -123,11 +126,23 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class RedisTLS:
+    """Encryption of every connection to Redis, Sentinels included."""
+
+    enabled: bool = declare(Boolean(), False)
+    """The server's certificate and host name are then checked; CA and keys come by Secret."""
+
+
+@dataclass(frozen=True, slots=True)
 class Redis:
-    """Where state lives. Credentials come by environment, never by this document."""
+    """Where state lives. Credentials come by Secret, never by this document."""
 
     mode: RedisMode = declare(Choice(RedisMode), "Standalone")
     urls: tuple[str, ...] = declare(TextList(HOST_PORT_PATTERN, "redis.example:6379"), [])
+    """The server, the Sentinels, or one or more nodes of the Cluster."""
+    sentinel_master: str = declare(Text(SENTINEL_MASTER_PATTERN, "mymaster"), "")
+    """The name under which Sentinel watches the primary."""
+    tls: RedisTLS = declare(Group(RedisTLS), {})
     partitions: int = declare(Integer(1, MAX_PARTITIONS), 4)
     """Hash tags that the series spread over. Immutable: it decides where a series lives."""
 
@@ -189,6 +204,17 @@ def parse(raw: object) -> PipelineConfig:
                 f"not {config.detection.min_samples}",
             )
         )
+    sentinel = config.redis.mode is RedisMode.SENTINEL
+    if sentinel and not config.redis.sentinel_master:
+        errors.append(
+            FieldError(
+                "redis.sentinelMaster",
+                "is required with mode Sentinel: the name of the primary that the Sentinels watch, "
+                "often mymaster",
+            )
+        )
+    if config.redis.sentinel_master and not sentinel:
+        errors.append(FieldError("redis.sentinelMaster", "must be empty unless mode is Sentinel"))
     if errors:
         raise InvalidConfig(errors)
     return config

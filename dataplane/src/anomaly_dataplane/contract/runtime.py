@@ -36,9 +36,16 @@ ENV_KERNELS = "ANOMALY_KERNELS"
 ENV_REDIS = "ANOMALY_REDIS"
 ENV_REDIS_USERNAME = "REDIS_USERNAME"
 ENV_REDIS_PASSWORD = "REDIS_PASSWORD"  # noqa: S105  # the variable's name, not a password
+ENV_REDIS_SECRET_DIR = "ANOMALY_REDIS_SECRET_DIR"  # noqa: S105  # the variable's name
 
+REDIS_SECRET_DIR = "/etc/anomaly-pipeline-redis"  # noqa: S105  # where the Secret is mounted
 SECRET_KEY_USERNAME = "username"  # noqa: S105  # the key's name, not a password
 SECRET_KEY_PASSWORD = "password"  # noqa: S105  # the key's name, not a password
+SECRET_KEY_SENTINEL_USERNAME = "sentinel-username"  # noqa: S105  # the same
+SECRET_KEY_SENTINEL_PASSWORD = "sentinel-password"  # noqa: S105  # the same
+SECRET_KEY_CA = "ca.crt"  # noqa: S105  # the same
+SECRET_KEY_CERTIFICATE = "tls.crt"  # noqa: S105  # the same
+SECRET_KEY_PRIVATE_KEY = "tls.key"  # noqa: S105  # the same
 
 REDIS_PORT = 6379
 

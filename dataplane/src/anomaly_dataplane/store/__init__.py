@@ -164,16 +164,20 @@ class Store(Protocol):
         """
         ...
 
-    async def lanes(self) -> Sequence[int]:
-        """For each partition the number, from 0, of the primary that serves it."""
-        ...
-
     async def totals(self) -> Totals:
         """The pipeline's totals, summed over its partitions."""
         ...
 
     async def anomalies(self, since_ms: int, limit: int) -> list[Anomaly]:
         """Anomalies committed since a Unix time in milliseconds, newest first, at most `limit`."""
+        ...
+
+    async def lanes(self) -> Sequence[int]:
+        """For each partition the number, from 0, of the primary that serves it.
+
+        As it was when the store was first reached. Where a failover or a moved slot changes it
+        later, lanes made from it stay right and only share a primary less evenly.
+        """
         ...
 
     async def ping(self) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.crc import key_slot
 
 from anomaly_dataplane.contract.config import PipelineConfig, RedisMode
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.store import Store
+from anomaly_dataplane.store.access import Access
 from anomaly_dataplane.store.keys import Keys
-from anomaly_dataplane.store.link import Link
+from anomaly_dataplane.store.link import Address, Link
 from anomaly_dataplane.store.redis_store import RedisStore
+from anomaly_dataplane.store.servers import Client, Cluster, OneServer, Sentinels, Servers
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
@@ -22,50 +22,47 @@ ANSWER_SECONDS = 2.0
 
 
 def connect(
-    config: PipelineConfig, observer: Observer, *, username: str | None, password: str | None
+    config: PipelineConfig,
+    observer: Observer,
+    *,
+    username: str | None,
+    password: str | None,
+    secret_dir: Path | None = None,
 ) -> Store:
     """A store for this pipeline. Connects at its first call, not before.
 
     Args:
         config: whose `redis.urls` must name at least one server.
-        observer: is told of failed calls.
+        observer: is told of failed requests.
         username: of a Redis ACL user; None for the default user.
         password: None for a server that asks for none.
+        secret_dir: a mounted Secret; what it holds wins over the two (`access.Access`).
     """
     redis = config.redis
+    access = Access(username, password, tls=redis.tls.enabled, folder=secret_dir)
     keys = Keys(config.pipeline.uid, redis.partitions)
-    addresses = [_address(url) for url in redis.urls]
-    client: Redis | RedisCluster
-    if redis.mode is RedisMode.CLUSTER:
-        client = RedisCluster(
-            startup_nodes=[ClusterNode(host, port) for host, port in addresses],
-            username=username,
-            password=password,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-        )
-    else:
-        host, port = addresses[0]
-        client = Redis(
-            host=host,
-            port=port,
-            username=username,
-            password=password,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            # Once, at once, for a connection that the server closed; more is the commit's decision.
-            retry=Retry(NoBackoff(), 1),
-        )
     link = partial(
         Link,
-        username=username,
-        password=password,
+        login=access.login,
         connect_seconds=CONNECT_SECONDS,
         answer_seconds=ANSWER_SECONDS,
     )
-    return RedisStore(client, addresses[0], link, keys, redis.partitions, observer)
+    return RedisStore(_servers(config, access, keys), link, keys, redis.partitions, observer)
 
 
-def _address(url: str) -> tuple[str, int]:
+def _servers(config: PipelineConfig, access: Access, keys: Keys) -> Servers:
+    redis = config.redis
+    addresses = [_address(url) for url in redis.urls]
+    servers = Client(access.login, CONNECT_SECONDS, ANSWER_SECONDS)
+    if redis.mode is RedisMode.SENTINEL:
+        sentinels = Client(access.sentinel_login, CONNECT_SECONDS, ANSWER_SECONDS)
+        return Sentinels(addresses, redis.sentinel_master, redis.partitions, sentinels, servers)
+    if redis.mode is RedisMode.CLUSTER:
+        slots = [key_slot(keys.totals(p)) for p in range(redis.partitions)]
+        return Cluster(addresses, slots, servers)
+    return OneServer(addresses[0], redis.partitions)
+
+
+def _address(url: str) -> Address:
     host, _, port = url.rpartition(":")
     return host, int(port)

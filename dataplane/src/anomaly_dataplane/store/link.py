@@ -1,7 +1,7 @@
-"""A thin pipelined connection to one Redis server, for the two calls of the hot path.
+"""A thin pipelined connection to one Redis server, which all commands on data go through.
 
 redis-py's costs about a hundred microseconds a call, more than all the rest of a small commit.
-Topology, redirections and everything else stay redis-py's: `redis_store.py` uses it for those.
+`servers.py` finds the servers, `redis_store.py` decides what follows from an error.
 """
 
 from __future__ import annotations
@@ -9,17 +9,33 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import cast
 
 import hiredis
 from redis import exceptions
 
+from anomaly_dataplane.store.access import Login
+
 Argument = bytes | memoryview | str | int
+Address = tuple[str, int]
+
+
+def pack(*command: Argument) -> bytes:
+    """A command as Redis' protocol has it."""
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub means one argument
+    return packed
+
+
+_ASKING = pack("ASKING")
+
+
+class Unsent(exceptions.ConnectionError):
+    """There was no connection for the request, so it cannot have been done."""
 
 
 class _Connection(asyncio.Protocol):
-    """One socket: commands out, replies in, in the same order."""
+    """One socket: requests out, replies in, in the same order."""
 
     def __init__(self, answer_seconds: float) -> None:
         self._answer_seconds = answer_seconds
@@ -28,25 +44,27 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._loop = asyncio.get_running_loop()
         self._watch: asyncio.TimerHandle | None = None
-        self.closed = False
+        self._heard = False
+        self.closed: exceptions.RedisError | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are of no class of asyncio's.
         self._transport = cast(asyncio.WriteTransport, transport)
 
-    def call(self, command: Sequence[Argument]) -> asyncio.Future[object]:
+    def call(self, request: bytes) -> asyncio.Future[object]:
         answer: asyncio.Future[object] = self._loop.create_future()
-        if self.closed or self._transport is None:
-            answer.set_exception(exceptions.ConnectionError("the connection is closed"))
+        if self.closed is not None or self._transport is None:
+            answer.set_exception(Unsent(str(self.closed or "the connection is not open")))
             return answer
         deadline = self._loop.time() + self._answer_seconds
         self._waiting.append((answer, deadline))
-        self._transport.write(hiredis.pack_command(tuple(command)))  # type: ignore[arg-type]  # its stub means one argument
+        self._transport.write(request)
         if self._watch is None:
             self._watch = self._loop.call_at(deadline, self._overdue)
         return answer
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         self._reader.feed(data)
         while True:
             try:
@@ -55,6 +73,10 @@ class _Connection(asyncio.Protocol):
                 self.close(exceptions.ConnectionError(f"not a Redis reply: {error}"))
                 return
             if reply is False:
+                return
+            if not self._waiting:
+                # Servers that want no connection say why before they are asked.
+                self.close(Unsent(f"the server said, unasked: {reply}"))
                 return
             answer, _ = self._waiting.popleft()
             if answer.done():
@@ -65,13 +87,19 @@ class _Connection(asyncio.Protocol):
                 answer.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.close(
-            exceptions.ConnectionError(f"the connection was lost: {exc or 'closed by the server'}")
-        )
+        if self.closed is not None:
+            return
+        if isinstance(exc, ssl.SSLError):
+            self.close(Unsent(f"TLS: {exc}"))
+            return
+        why = str(exc or "closed by the server")
+        if not self._heard:
+            why += ", before it ever answered: does it expect TLS, or a client certificate?"
+        self.close(exceptions.ConnectionError(f"the connection was lost: {why}"))
 
-    def close(self, why: Exception) -> None:
+    def close(self, why: exceptions.RedisError) -> None:
         """Fail what waits, which may or may not have been done, and close the socket."""
-        self.closed = True
+        self.closed = self.closed or why
         if self._watch is not None:
             self._watch.cancel()
         if self._transport is not None:
@@ -101,32 +129,56 @@ class Link:
         host: str,
         port: int,
         *,
-        username: str | None,
-        password: str | None,
+        login: Callable[[], Login],
         connect_seconds: float,
         answer_seconds: float,
-        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._host = host
         self._port = port
-        self._username = username
-        self._password = password
+        self._login = login
         self._connect_seconds = connect_seconds
         self._answer_seconds = answer_seconds
-        self._tls = tls
         self._connection: _Connection | None = None
         self._connecting = asyncio.Lock()
 
-    async def call(self, *command: Argument) -> object:
-        """The reply to one command.
+    @property
+    def address(self) -> Address:
+        """Of the server."""
+        return self._host, self._port
+
+    @property
+    def idle(self) -> bool:
+        """Whether no connection is open."""
+        return self._connection is None or self._connection.closed is not None
+
+    async def call(self, request: bytes) -> object:
+        """The reply to one packed command.
 
         Raises:
+            Unsent: no connection could be made.
             redis.exceptions.RedisError: an error reply, a lost connection or a time-out.
         """
         connection = self._connection
-        if connection is None or connection.closed:
+        if connection is None or connection.closed is not None:
             connection = await self._connect()
-        return await connection.call(command)
+        return await connection.call(request)
+
+    async def call_asking(self, request: bytes) -> object:
+        """The same of a Cluster's node that is about to take over the slot.
+
+        Raises:
+            redis.exceptions.RedisError: as `call` does.
+        """
+        connection = self._connection
+        if connection is None or connection.closed is not None:
+            connection = await self._connect()
+        # Nothing may come between the two, so there is no await between them.
+        asking, answer = connection.call(_ASKING), connection.call(request)
+        asked, answered = await asyncio.gather(asking, answer, return_exceptions=True)
+        for reply in (answered, asked):
+            if isinstance(reply, BaseException):
+                raise reply
+        return answered
 
     def close(self) -> None:
         """Close the socket; a later call opens another."""
@@ -135,29 +187,35 @@ class Link:
 
     async def _connect(self) -> _Connection:
         async with self._connecting:
-            if self._connection is not None and not self._connection.closed:
+            if self._connection is not None and self._connection.closed is None:
                 return self._connection
-            loop = asyncio.get_running_loop()
-            try:
-                async with asyncio.timeout(self._connect_seconds):
-                    _, connection = await loop.create_connection(
-                        lambda: _Connection(self._answer_seconds),
-                        self._host,
-                        self._port,
-                        ssl=self._tls,
-                    )
-            except TimeoutError as error:
-                raise exceptions.TimeoutError(
-                    f"no connection to {self._host}:{self._port} within {self._connect_seconds:g} s"
-                ) from error
-            except OSError as error:
-                raise exceptions.ConnectionError(f"{self._host}:{self._port}: {error}") from error
-            if self._password is not None:
-                user = () if self._username is None else (self._username,)
+            login = self._login()
+            connection = await self._open(login)
+            if login.password is not None:
+                user = () if login.username is None else (login.username,)
                 try:
-                    await connection.call(("AUTH", *user, self._password))
+                    await connection.call(pack("AUTH", *user, login.password))
                 except exceptions.ResponseError as error:
                     connection.close(exceptions.ConnectionError("refused"))
                     raise exceptions.AuthenticationError(str(error)) from error
+                except exceptions.RedisError as error:
+                    raise Unsent(str(error)) from error
+                except BaseException:  # cancelled: nobody knows this connection yet
+                    connection.close(exceptions.ConnectionError("abandoned"))
+                    raise
             self._connection = connection
             return connection
+
+    async def _open(self, login: Login) -> _Connection:
+        loop = asyncio.get_running_loop()
+        secured = "" if login.tls is None else ", TLS handshake included"
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                _, connection = await loop.create_connection(
+                    lambda: _Connection(self._answer_seconds), self._host, self._port, ssl=login.tls
+                )
+        except TimeoutError as error:
+            raise Unsent(f"no connection within {self._connect_seconds:g} s{secured}") from error
+        except OSError as error:
+            raise Unsent(f"{type(error).__name__}: {error}") from error
+        return connection
