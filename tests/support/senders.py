@@ -26,6 +26,11 @@ def a_committer(store: Store) -> Committer:
     return Committer(store, WorkingSet(METHODS[Detection().method], 120, 4096), rules, Unobserved())
 
 
+def some_series() -> list[Series]:
+    """Forty series, the same at every call."""
+    return [a_series(device=f"d{i}") for i in range(40)]
+
+
 @dataclass
 class Sender:
     """Sends one sample of each of its series at a time.
@@ -36,9 +41,7 @@ class Sender:
     """
 
     store: Store
-    series: list[Series] = field(
-        default_factory=lambda: [a_series(device=f"d{i}") for i in range(40)]
-    )
+    series: list[Series] = field(default_factory=some_series)
     refusals: int = 0
     rounds: int = 0
 
@@ -49,7 +52,7 @@ class Sender:
         """Send the next sample of every series until it is acknowledged."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while True:
-            group = self._group(self.rounds)
+            group = _group(self.series, self.rounds)
             try:
                 await self._committer.commit(group)
             except StoreUnavailable:
@@ -62,13 +65,17 @@ class Sender:
     async def duplicates(self, first: int, last: int) -> bool:
         """Whether every sample of these rounds, sent again by another pod, is known."""
         other = a_committer(self.store)
+        series = (
+            some_series()
+        )  # each pod has objects of its own: they know their place in its cache
         for i in range(first, last):
-            group = self._group(i)
+            group = _group(series, i)
             await other.commit(group)
             if set(group.verdicts.codes) != {Code.DUPLICATE}:
                 return False
         return True
 
-    def _group(self, i: int) -> Group:
-        count = len(self.series)
-        return Group(list(self.series), [START_MS + 1000.0 * i] * count, [float(i % 7)] * count)
+
+def _group(series: list[Series], i: int) -> Group:
+    count = len(series)
+    return Group(list(series), [START_MS + 1000.0 * i] * count, [float(i % 7)] * count)
