@@ -217,6 +217,13 @@ HERE, ALSO_HERE = [series for series in _MANY if PRIMARIES[series.partition] == 
 THERE = next(series for series in _MANY if PRIMARIES[series.partition] == 1)
 
 
+@pytest.fixture(autouse=True)
+def in_no_cache() -> None:
+    """A series knows its place in its pod's cache; each test is another pod."""
+    for series in _MANY:
+        series.slot = -1
+
+
 class TwoPrimaries(MemoryStore):
     """Primary 1 answers when `gate` is set, and not at all while it is `down`."""
 
