@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from anomaly_dataplane.contract import config
 from anomaly_operator import spec
 from anomaly_operator.errors import InvalidSpec
 from anomaly_operator.settings import Settings
@@ -66,6 +67,11 @@ def test_no_spec_at_all_is_one_too() -> None:
         ({"redis": {"mode": "Cluster"}}, "spec.redis.urls: is required with mode"),
         ({"redis": {"mode": "Standalone", "urls": ["a:1", "b:1"]}}, "exactly one host:port"),
         ({"redis": {"mode": "Cluster", "urls": ["redis://a"]}}, "spec.redis.urls[0]: must be"),
+        ({"redis": {"mode": "Sentinel"}}, "spec.redis.sentinelMaster: is required with mode"),
+        ({"redis": {"sentinelMaster": "m"}}, "sentinelMaster: must be empty unless mode is"),
+        ({"redis": {"sentinelMaster": "a b"}}, "sentinelMaster: must be a string like 'mymaster'"),
+        ({"redis": {"tls": {"enabled": True}}}, "tls.enabled: must be false with mode Managed"),
+        ({"redis": {"tls": {"enabled": "yes"}}}, "tls.enabled: must be true or false"),
         ({"redis": {"managed": {"maxMemory": "1g"}}}, "maxMemory: must be a whole number"),
         ({"redis": {"managed": {"storage": {"size": "big"}}}}, "storage.size: must be a size"),
         ({"expose": {"host": "Host"}}, "spec.expose.host: must be a DNS name"),
@@ -91,12 +97,21 @@ def test_a_redis_of_the_users_comes_with_its_secret() -> None:
     redis = {"mode": "Cluster", "urls": ["a:1", "b:2"], "secretRef": {"name": "s"}}
     pipeline = parse({"redis": redis})
 
-    assert pipeline.redis == spec.Redis("Cluster", "s", None)
+    assert pipeline.redis == spec.Redis("Cluster", "s", tls=False, managed=None)
     assert pipeline.document["redis"] == {
         "mode": "Cluster",
         "urls": ["a:1", "b:2"],
         "partitions": 4,
     }
+
+
+def test_the_pods_learn_how_to_find_and_trust_a_primary() -> None:
+    """By the name that Sentinels know it under, over TLS."""
+    redis = {"mode": "Sentinel", "urls": ["s:26379"], "sentinelMaster": "main"}
+    parsed = config.parse(parse({"redis": {**redis, "tls": {"enabled": True}}}).document).redis
+
+    assert (parsed.mode, parsed.urls) == (config.RedisMode.SENTINEL, ("s:26379",))
+    assert (parsed.sentinel_master, parsed.tls.enabled) == ("main", True)
 
 
 @pytest.mark.parametrize(

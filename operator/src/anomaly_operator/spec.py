@@ -55,6 +55,7 @@ class Redis:
 
     mode: str
     credentials_secret: str
+    tls: bool
     managed: ManagedRedis | None
 
 
@@ -157,12 +158,13 @@ def _autoscaling(group: Mapping[str, Any]) -> Autoscaling:
 
 def _redis(cr_name: str, group: Mapping[str, Any], settings: Settings) -> Redis:
     if group["mode"] != "Managed":
-        return Redis(group["mode"], group["secretRef"]["name"], None)
+        return Redis(group["mode"], group["secretRef"]["name"], group["tls"]["enabled"], None)
     managed = group["managed"]
     number, unit = _MAX_MEMORY.fullmatch(managed["maxMemory"]).groups()  # type: ignore[union-attr]  # checked before
     return Redis(
         mode="Managed",
         credentials_secret=names.redis(cr_name),
+        tls=False,
         managed=ManagedRedis(
             image=managed["image"] or settings.redis_image,
             storage_size=managed["storage"]["size"],
@@ -194,7 +196,13 @@ def _document(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
     else:
         mode, urls = redis["mode"], list(redis["urls"])
     groups: dict[str, object] = {name: spec[name] for name in POD_GROUPS}
-    groups["redis"] = {"mode": mode, "urls": urls, "partitions": redis["partitions"]}
+    reached = {"mode": mode, "urls": urls, "partitions": redis["partitions"]}
+    # Named only where it is used: a pod of an older image need not know them.
+    if redis["sentinelMaster"]:
+        reached["sentinelMaster"] = redis["sentinelMaster"]
+    if redis["tls"]["enabled"]:
+        reached["tls"] = redis["tls"]
+    groups["redis"] = reached
     identity = {name: meta[name] for name in ("namespace", "name", "uid")}
     routed = spec["expose"]["type"] == "Ingress"
     base_path = _expose(meta, spec["expose"]).path.rstrip("/") if routed else ""
@@ -220,7 +228,8 @@ RULES: tuple[Rule, ...] = (
     (
         "spec.redis.urls",
         lambda spec: spec["redis"]["mode"] != "Managed" or not spec["redis"]["urls"],
-        "must be empty with mode Managed; to use your own Redis set mode to Standalone or Cluster",
+        "must be empty with mode Managed; to use your own Redis set mode to Standalone, Sentinel "
+        "or Cluster",
     ),
     (
         "spec.redis.secretRef",
@@ -230,8 +239,13 @@ RULES: tuple[Rule, ...] = (
     (
         "spec.redis.urls",
         lambda spec: spec["redis"]["mode"] == "Managed" or bool(spec["redis"]["urls"]),
-        "is required with mode Standalone or Cluster: one or more host:port, such as "
+        "is required with mode Standalone, Sentinel or Cluster: one or more host:port, such as "
         "redis.example:6379",
+    ),
+    (
+        "spec.redis.tls.enabled",
+        lambda spec: spec["redis"]["mode"] != "Managed" or not spec["redis"]["tls"]["enabled"],
+        "must be false with mode Managed, whose Redis speaks no TLS",
     ),
     (
         "spec.redis.urls",

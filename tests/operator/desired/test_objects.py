@@ -270,6 +270,38 @@ def test_a_users_redis_is_reached_with_the_users_secret() -> None:
     }
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_users_secret_is_mounted_to_be_read_again(tls: bool) -> None:
+    """Read-only, for passwords that change and for certificates; a missing one is told by status.
+
+    Without TLS the password must be there, or the container does not start. With TLS a client
+    certificate may take its place, and the pod itself tells what it lacks.
+    """
+    redis = {"mode": "Cluster", "urls": ["r:1"], "secretRef": {"name": "mine"}}
+    pod = only("Deployment", {"redis": {**redis, "tls": {"enabled": tls}}})["spec"]["template"]
+    container = pod["spec"]["containers"][0]
+
+    volume = next(v for v in pod["spec"]["volumes"] if "secret" in v)
+    assert volume["secret"]["secretName"] == "mine"
+    assert volume["secret"]["optional"] is True
+    assert {
+        "name": volume["name"],
+        "mountPath": runtime.REDIS_SECRET_DIR,
+        "readOnly": True,
+    } in container["volumeMounts"]
+    env = {each["name"]: each for each in container["env"]}
+    assert env[runtime.ENV_REDIS_SECRET_DIR]["value"] == runtime.REDIS_SECRET_DIR
+    password = env[runtime.ENV_REDIS_PASSWORD]["valueFrom"]["secretKeyRef"]
+    assert password.get("optional", False) is tls
+
+
+def test_a_managed_redis_needs_no_secret_of_the_users() -> None:
+    """Its own password is in the environment of both, and changes with a restart of both."""
+    pod = only("Deployment")["spec"]["template"]["spec"]
+
+    assert not [volume for volume in pod["volumes"] if "secret" in volume]
+
+
 def test_a_redis_without_password_gets_none() -> None:
     """No Secret is asked for."""
     wanted = {"redis": {"mode": "Standalone", "urls": ["r:6379"]}}

@@ -150,6 +150,16 @@ STORE_UP = a_child(
         ),
         (
             OWN,
+            observed(stats=some_stats(redis_up=False, redis_error="Redis: permission: may not")),
+            ("False", "AuthenticationFailed"),
+        ),
+        (
+            OWN,
+            observed(stats=some_stats(redis_up=False, redis_error="Redis: tls: r:1: unknown CA")),
+            ("False", "SecretUnusable"),
+        ),
+        (
+            OWN,
             observed(stats=some_stats(redis_up=False, redis_error="author.example: no route")),
             ("False", "Unreachable"),
         ),

@@ -98,6 +98,8 @@ class Access:
     def _context(self) -> ssl.SSLContext | None:
         if not self._tls:
             return None
+        if self._folder is not None and not any(self._folder.glob("[!.]*")):
+            raise BadSecret("the Secret of redis.secretRef is empty, or there is none")
         ca = self._path(SECRET_KEY_CA)
         certificate = self._path(SECRET_KEY_CERTIFICATE)
         private_key = self._path(SECRET_KEY_PRIVATE_KEY)

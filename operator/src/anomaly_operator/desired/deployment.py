@@ -61,6 +61,7 @@ def _pod(pipeline: Pipeline) -> dict[str, Any]:
         "volumes": [
             {"name": "config", "configMap": {"name": names.config(pipeline.name)}},
             {"name": "tmp", "emptyDir": {}},
+            *_redis_volumes(pipeline),
         ],
     }
     if pipeline.image_pull_secrets:
@@ -87,8 +88,25 @@ def _container(pipeline: Pipeline) -> dict[str, Any]:
             # The whole directory, not a subPath: only so do changes reach a running pod.
             {"name": "config", "mountPath": runtime.CONFIG_DIR, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # an emptyDir of the pod's own
+            *(
+                {"name": volume["name"], "mountPath": runtime.REDIS_SECRET_DIR, "readOnly": True}
+                for volume in _redis_volumes(pipeline)
+            ),
         ],
     }
+
+
+def _redis_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The Secret for a Redis of the user's, as files: changes reach a running pod.
+
+    Optional, so that a missing Secret is a reason that status tells: the environment asks for the
+    password, or with TLS the pod itself says what it lacks.
+    """
+    name = pipeline.redis.credentials_secret
+    if not name or pipeline.redis.managed is not None:
+        return []
+    secret = {"secretName": name, "optional": True, "defaultMode": 0o444}
+    return [{"name": "redis", "secret": secret}]
 
 
 def _env(pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -98,11 +116,15 @@ def _env(pipeline: Pipeline) -> list[dict[str, Any]]:
     ]
     secret = pipeline.redis.credentials_secret
     if secret:
-        env.append(_from_secret(runtime.ENV_REDIS_PASSWORD, secret, runtime.SECRET_KEY_PASSWORD))
+        password = _from_secret(runtime.ENV_REDIS_PASSWORD, secret, runtime.SECRET_KEY_PASSWORD)
+        if pipeline.redis.tls:  # a client certificate may take its place
+            password["valueFrom"]["secretKeyRef"]["optional"] = True
+        env.append(password)
     if secret and pipeline.redis.managed is None:
         username = _from_secret(runtime.ENV_REDIS_USERNAME, secret, runtime.SECRET_KEY_USERNAME)
         username["valueFrom"]["secretKeyRef"]["optional"] = True
         env.append(username)
+        env.append({"name": runtime.ENV_REDIS_SECRET_DIR, "value": runtime.REDIS_SECRET_DIR})
     return env
 
 

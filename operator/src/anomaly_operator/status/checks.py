@@ -16,8 +16,13 @@ from anomaly_operator.status.reasons import Reason
 
 SILENT_AFTER = timedelta(minutes=5)
 
-_REFUSED = re.compile(r"\b(auth|noauth|wrongpass|noperm|authentication)\b", re.IGNORECASE)
-"""Redis' own words, and the kind under which the pods sort such errors."""
+_REFUSED = re.compile(
+    r"\b(auth|noauth|wrongpass|noperm|authentication|permission)\b", re.IGNORECASE
+)
+"""Redis' own words, and the kinds under which the pods sort such errors."""
+
+_UNTRUSTED = re.compile(r"^Redis: (tls|secret): ")
+"""The kinds for certificates that do not hold, and for a Secret that cannot be used."""
 
 
 def verdicts(pipeline: Pipeline, observed: Observed) -> dict[Type, Verdict]:
@@ -88,6 +93,8 @@ def redis_reachable(pipeline: Pipeline, observed: Observed) -> Verdict:
     if stats.redis_up:
         return yes(Reason.CONNECTED, "The pods reach Redis.")
     why = stats.redis_error or "no reason given"
+    if _UNTRUSTED.search(why):
+        return no(Reason.SECRET_UNUSABLE, f"No trusted connection to Redis: {why}")
     if _REFUSED.search(why):
         return no(Reason.AUTHENTICATION_FAILED, f"Redis refuses the pods' credentials: {why}")
     return no(Reason.UNREACHABLE, f"The pods do not reach Redis: {why}")

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     MANAGED_REDIS_NOT_READY = "ManagedRedisNotReady"
     UNREACHABLE = "Unreachable"
     AUTHENTICATION_FAILED = "AuthenticationFailed"
+    SECRET_UNUSABLE = "SecretUnusable"  # noqa: S105  # a reason, not a secret
     NOT_REPORTED = "NotReported"
 
     # RouteAccepted
