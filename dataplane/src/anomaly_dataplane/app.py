@@ -17,6 +17,7 @@ from aiohttp import web
 from anomaly_dataplane.contract.config import PipelineConfig
 from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_INGEST, PATH_STATS
 from anomaly_dataplane.ingest.body import BodyReader
+from anomaly_dataplane.ingest.intake import Intake
 from anomaly_dataplane.ingest.native import NativeParser
 from anomaly_dataplane.ingest.routes import Handler, IngestHandler, edge
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
@@ -73,8 +74,9 @@ def http_app(pod: Pod) -> web.Application:
     )
     parser = NativeParser(SeriesTable(config.redis.partitions), config.buffer.max_samples)
     metrics = pod.telemetry.protocol(PROTOCOL_JSON)
+    intake = Intake(config.ingest, parser, pod.workers, metrics)
     routes: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", PATH_INGEST, IngestHandler(config.ingest, bodies, parser, pod.workers, metrics)),
+        ("POST", PATH_INGEST, IngestHandler(bodies, intake)),
         ("GET", PATH_STATS, StatsHandler(config.pipeline, pod.store, pod.workers)),
         ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store)),
     )

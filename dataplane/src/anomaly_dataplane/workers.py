@@ -1,6 +1,6 @@
 """The bounded buffer and its workers, one lane for each group of partitions.
 
-`ingest/routes.py` offers batches; a lane takes all that waits while its last commit was in flight
+`ingest/intake.py` offers batches; a lane takes all that waits while its last commit was in flight
 (no linger timer), at most `max_batch` samples, and commits them as one group. One lane has one
 commit in flight, which keeps the samples of a series in order for free.
 """
