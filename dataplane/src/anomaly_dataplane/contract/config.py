@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from anomaly_dataplane.contract.fields import (
+    Boolean,
     Choice,
     DecimalString,
     Duration,
@@ -74,6 +75,8 @@ class Ingest:
     """How far behind the newest sample of its series a sample may be and still count."""
     max_future_seconds: float = declare(Duration(0, 86400), "5m")
     """How far ahead of the pod's clock a timestamp may be; beyond it the sample is rejected."""
+    fast_path: bool = declare(Boolean(), False)
+    """Whether plain POSTs of samples are answered before aiohttp sees them; see `front/`."""
 
 
 @dataclass(frozen=True, slots=True)

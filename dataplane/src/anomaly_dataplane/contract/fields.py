@@ -51,6 +51,16 @@ class Integer:
 
 
 @dataclass(frozen=True, slots=True)
+class Boolean:
+    """True or false."""
+
+    def read(self, raw: object, path: str) -> bool:
+        if not isinstance(raw, bool):
+            raise FieldError(path, f"must be true or false, not {raw!r}")
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
 class DecimalString:
     """A number written as a string, since Kubernetes API conventions allow no floats in spec."""
 

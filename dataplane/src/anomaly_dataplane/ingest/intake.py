@@ -1,7 +1,7 @@
 """The way of one request's samples, whatever server read its body: parse, admit, buffer, reply.
 
-`routes.py` calls it for the aiohttp routes. Nothing here knows of a framework, so that status
-codes, texts and metrics cannot differ between the servers in front of it.
+`routes.py` calls it for the aiohttp routes, `front/` for itself. Nothing here knows of a framework,
+so that status codes, texts and metrics cannot differ between the servers in front of it.
 """
 
 from __future__ import annotations
