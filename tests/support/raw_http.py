@@ -1,4 +1,4 @@
-"""HTTP as bytes on a socket: what no client library would send, and answers exactly as they came."""
+"""HTTP as bytes on a socket: what no client library would send, and answers just as they came."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from anomaly_dataplane.contract.runtime import PATH_INGEST
 
@@ -49,50 +50,85 @@ class RawAnswer:
         return b"\r\n".join(kept) + self.body
 
 
-class Wire:
-    """One connection."""
+class Wire(asyncio.Protocol):
+    """One connection. Keeps what came before a reset, which asyncio's streams do not."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
+    def __init__(self) -> None:
+        self._came = bytearray()
+        self._over = False
+        self._news = asyncio.Event()
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._came += data
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._over = True
+        self._news.set()
 
     async def send(self, *packets: bytes) -> None:
         """Send packets, each in a segment of its own as far as that is in our hands."""
         for packet in packets:
-            self.writer.write(packet)
+            self.transport.write(packet)
             # Time for the server, which runs in the same loop, to read it by itself.
             for _ in range(3):
                 await asyncio.sleep(0)
 
+    async def head(self) -> bytes:
+        """The next head, up to and with its empty line."""
+        while (end := self._came.find(b"\r\n\r\n") + 4) < 4:
+            await self._more()
+        return self._cut(end)
+
     async def answer(self) -> RawAnswer:
         """The next answer; answers to HEAD are not understood."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
+        head = await self.head()
         if head.startswith(b"HTTP/1.1 100 "):
             return RawAnswer(head, b"")
         length = int(RawAnswer(head, b"").headers["content-length"])
-        return RawAnswer(head, await self.reader.readexactly(length))
+        while len(self._came) < length:
+            await self._more()
+        return RawAnswer(head, self._cut(length))
 
     async def ask(self, *packets: bytes) -> RawAnswer:
         await self.send(*packets)
         return await self.answer()
 
+    async def rest(self) -> bytes:
+        """All that comes until the connection ends."""
+        while not self._over:
+            self._news.clear()
+            await self._news.wait()
+        return self._cut(len(self._came))
+
     async def closed(self) -> bool:
         """Wait for the end; true if nothing but the end came."""
-        try:
-            return await self.reader.read() == b""
-        except ConnectionResetError:  # closed while our bytes were still unread
-            return True
+        return await self.rest() == b""
 
     async def close(self) -> None:
-        self.writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self.writer.wait_closed()
+        self.transport.close()
+        await self.rest()
+
+    async def _more(self) -> None:
+        if self._over:
+            raise EOFError(f"the connection ended after {bytes(self._came)!r}")
+        self._news.clear()
+        await self._news.wait()
+
+    def _cut(self, length: int) -> bytes:
+        cut = bytes(self._came[:length])
+        del self._came[:length]
+        return cut
 
 
 @contextlib.asynccontextmanager
 async def wire(port: int) -> AsyncIterator[Wire]:
     """A connection for the length of a block."""
-    opened = Wire(*await asyncio.open_connection("127.0.0.1", port))
+    _, opened = await asyncio.get_running_loop().create_connection(Wire, "127.0.0.1", port)
     try:
         yield opened
     finally:

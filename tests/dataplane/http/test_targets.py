@@ -73,7 +73,7 @@ async def test_head_is_answered_without_a_body(pod: RunningPod) -> None:
     """Else its body would be taken for the next answer."""
     async with wire(pod.ports.http_port) as opened:
         await opened.send(request("HEAD", PATH_INGEST, None) + request())
-        head = await opened.reader.readuntil(b"\r\n\r\n")
+        head = await opened.head()
         assert head.startswith(b"HTTP/1.1 405 ")
         assert (await opened.answer()).status == 200
 
