@@ -12,6 +12,7 @@ import pytest
 
 from anomaly_dataplane.contract import config
 from anomaly_dataplane.contract.fields import (
+    Boolean,
     Choice,
     DecimalString,
     Duration,
@@ -74,6 +75,8 @@ def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:
             kind.minimum,
             kind.maximum,
         )
+    elif isinstance(kind, Boolean):
+        assert node["type"] == "boolean"
     elif isinstance(kind, Choice):
         assert node["enum"] == list(kind.values)
     elif isinstance(kind, DecimalString | OptionalDecimalString):

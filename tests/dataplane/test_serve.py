@@ -8,28 +8,10 @@ import time
 import aiohttp
 import pytest
 
-from anomaly_dataplane.store import Writes
-from anomaly_dataplane.store.memory_store import MemoryStore
+from held_store import HeldStore
 from running_pod import RunningPod, running_pod
 
 GOOD = {"metric": "m", "value": 1}
-
-
-class HeldStore(MemoryStore):
-    """Commits wait until `gate` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered, self.gate = asyncio.Event(), asyncio.Event()
-        self.closed = False
-
-    async def commit(self, partition: int, writes: Writes, now_ms: int) -> list[int]:
-        self.entered.set()
-        await self.gate.wait()
-        return await super().commit(partition, writes, now_ms)
-
-    async def aclose(self) -> None:
-        self.closed = True
 
 
 async def leave(pod: RunningPod) -> None:

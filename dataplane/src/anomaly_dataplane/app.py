@@ -16,7 +16,9 @@ from aiohttp import web
 
 from anomaly_dataplane.contract.config import PipelineConfig
 from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_INGEST, PATH_STATS
+from anomaly_dataplane.front.server import Front
 from anomaly_dataplane.ingest.body import BodyReader
+from anomaly_dataplane.ingest.intake import Intake
 from anomaly_dataplane.ingest.native import NativeParser
 from anomaly_dataplane.ingest.routes import Handler, IngestHandler, edge
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
@@ -42,6 +44,8 @@ class Pod:
     readiness: Readiness
     store: Store
     workers: Workers
+    bodies: BodyReader
+    intake: Intake
 
 
 def build(settings: Settings, config: PipelineConfig) -> Pod:
@@ -64,19 +68,18 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
     workers = Workers(config, store, telemetry)
     telemetry.watch_buffer(lambda: workers.samples, workers.capacity_samples)
     telemetry.watch_cache(lambda: workers.cached_series)
-    return Pod(settings, config, telemetry, Readiness(), store, workers)
+    limits = config.ingest
+    bodies = BodyReader(limits.max_body_bytes, config.buffer.max_bytes, settings.body_seconds)
+    parser = NativeParser(SeriesTable(config.redis.partitions), config.buffer.max_samples)
+    intake = Intake(limits, parser, workers, telemetry.protocol(PROTOCOL_JSON))
+    return Pod(settings, config, telemetry, Readiness(), store, workers, bodies, intake)
 
 
 def http_app(pod: Pod) -> web.Application:
     """The public application: every route with and without the prefix of the pipeline's route."""
-    config, settings = pod.config, pod.settings
-    bodies = BodyReader(
-        config.ingest.max_body_bytes, config.buffer.max_bytes, settings.body_seconds
-    )
-    parser = NativeParser(SeriesTable(config.redis.partitions), config.buffer.max_samples)
-    metrics = pod.telemetry.protocol(PROTOCOL_JSON)
+    config = pod.config
     routes: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", PATH_INGEST, IngestHandler(config.ingest, bodies, parser, pod.workers, metrics)),
+        ("POST", PATH_INGEST, IngestHandler(pod.bodies, pod.intake)),
         ("GET", PATH_STATS, StatsHandler(config.pipeline, pod.store, pod.workers)),
         ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store)),
     )
@@ -89,6 +92,20 @@ def http_app(pod: Pod) -> web.Application:
     app.cleanup_ctx.append(_workers(pod))
     app.cleanup_ctx.append(_watches(pod))
     return app
+
+
+def front(pod: Pod, server: web.Server) -> Front:
+    """The short way to the same intake; `server` gets the connections that need more."""
+    return Front(
+        server,
+        pod.intake,
+        pod.bodies,
+        pod.telemetry,
+        pod.readiness,
+        paths={PATH_INGEST, pod.config.base_path + PATH_INGEST},
+        max_body_bytes=pod.config.ingest.max_body_bytes,
+        keepalive_seconds=pod.settings.keepalive_seconds,
+    )
 
 
 def _function(handler: Handler) -> Handler:

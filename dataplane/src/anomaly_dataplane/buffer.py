@@ -1,6 +1,6 @@
 """The bounded buffer between requests and workers.
 
-`ingest/routes.py` offers batches and awaits their verdicts; the lanes of `workers/` take them.
+`ingest/intake.py` offers batches and awaits their verdicts; the lanes of `workers/` take them.
 Bounded in samples and bytes, counted from offer to answer, so a full buffer is known at once.
 """
 

@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from anomaly_dataplane.contract.runtime import RETRY_AFTER_SECONDS
+from anomaly_dataplane.front.connection import Connection
+from anomaly_dataplane.front.server import Front
 
 _BODY = b'{"error":"too many connections to this pod; try again"}'
 _TURNED_AWAY = (
@@ -22,27 +25,40 @@ _TURNED_AWAY = (
 
 
 class ConnectionGate:
-    """A protocol factory that hands connections to aiohttp while there are not too many."""
+    """A protocol factory that lets connections in while there are not too many.
 
-    def __init__(self, server: web.Server, max_connections: int) -> None:
+    Args:
+        server: aiohttp's.
+        front: gets new connections in its place, if there is one.
+    """
+
+    def __init__(
+        self, server: web.Server, max_connections: int, front: Front | None = None
+    ) -> None:
         self._server = server
+        self._front = front
         self._max_connections = max_connections
-        self._silent: set[object] = set()
+        self._silent: set[Connection | RequestHandler] = set()
 
     def __call__(self) -> asyncio.BaseProtocol:
         """The protocol of a new connection."""
-        if len(self._server.connections) >= self._max_connections:
+        front = self._front
+        fronted = len(front.connections) if front is not None else 0
+        if fronted + len(self._server.connections) >= self._max_connections:
             return _TurnAway()
-        return self._server()
+        return front() if front is not None else self._server()
 
     def close_silent(self) -> None:
         """Close the connections that have sent no request since the call before this one."""
         # No public attribute tells; tests/dataplane/test_connections.py notices if it goes away.
-        silent = {c for c in self._server.connections if getattr(c, "_request_count", 1) == 0}
-        for connection in self._server.connections:
-            if connection in silent and connection in self._silent:
-                connection.force_close()
-        self._silent = set(silent)
+        silent: set[Connection | RequestHandler] = {
+            c for c in self._server.connections if getattr(c, "_request_count", 1) == 0
+        }
+        if self._front is not None:
+            silent.update(c for c in self._front.connections if c.silent)
+        for connection in silent & self._silent:
+            connection.force_close()
+        self._silent = silent
 
     async def watch(
         self, header_seconds: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

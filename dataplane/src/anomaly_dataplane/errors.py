@@ -1,4 +1,4 @@
-"""The data plane's own errors. `ingest/routes.py` alone turns them into HTTP status codes."""
+"""The data plane's own errors. `ingest/reply.py` alone turns them into HTTP status codes."""
 
 from __future__ import annotations
 

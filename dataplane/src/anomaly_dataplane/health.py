@@ -8,7 +8,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from anomaly_dataplane.contract.runtime import PATH_LIVEZ, PATH_METRICS, PATH_READYZ
-from anomaly_dataplane.ingest.routes import JSON_HEADERS, edge
+from anomaly_dataplane.ingest.reply import JSON_HEADERS
+from anomaly_dataplane.ingest.routes import edge
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
 

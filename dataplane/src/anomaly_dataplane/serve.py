@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from anomaly_dataplane.app import Pod, http_app, running
+from anomaly_dataplane.app import Pod, front, http_app, running
 from anomaly_dataplane.connections import ConnectionGate
 from anomaly_dataplane.contract.runtime import TERMINATION_GRACE_SECONDS
 from anomaly_dataplane.health import admin_app
@@ -56,7 +56,13 @@ async def serve(
         _listen(
             pod, admin_app(pod.readiness, pod.telemetry), settings.admin_port, ADMIN_CONNECTIONS
         ) as admin_port,
-        _listen(pod, http_app(pod), settings.http_port, settings.max_connections) as http_port,
+        _listen(
+            pod,
+            http_app(pod),
+            settings.http_port,
+            settings.max_connections,
+            fast_path=pod.config.ingest.fast_path,
+        ) as http_port,
     ):
         logger.info(
             "serving %s/%s on port %d, probes and metrics on port %d, state in %s",
@@ -90,9 +96,9 @@ async def _drain(pod: Pod, stop: asyncio.Event) -> None:
 
 @contextlib.asynccontextmanager
 async def _listen(
-    pod: Pod, app: web.Application, port: int, max_connections: int
+    pod: Pod, app: web.Application, port: int, max_connections: int, *, fast_path: bool = False
 ) -> AsyncIterator[int]:
-    """Serve an application on a port; yields the port."""
+    """Serve an application on a port, behind the front if `fast_path`; yields the port."""
     settings = pod.settings
     runner = web.AppRunner(
         app,
@@ -104,15 +110,21 @@ async def _listen(
     await runner.setup()
     try:
         assert runner.server is not None
-        gate = ConnectionGate(runner.server, max_connections)
+        fast = front(pod, runner.server) if fast_path else None
+        gate = ConnectionGate(runner.server, max_connections, fast)
         loop = asyncio.get_running_loop()
         listener = _socket(settings.bind, port)
         server = await loop.create_server(gate, sock=listener, backlog=_BACKLOG)
         try:
-            async with running(gate.watch(settings.header_seconds)):
+            watches = [gate.watch(settings.header_seconds)]
+            if fast is not None:
+                watches.append(fast.watch())
+            async with running(*watches):
                 yield listener.getsockname()[1]
         finally:
             server.close()
+            if fast is not None:
+                await fast.shutdown(_CLOSING_SECONDS)
     finally:
         await runner.cleanup()
 

@@ -45,6 +45,8 @@ def test_an_empty_document_is_a_complete_pipeline() -> None:
         ({"detection": {"direction": []}}, "must be one of Both, Above, Below, not []"),
         ({"ingest": {"maxFuture": "5"}}, 'must be a duration like "30s" or "1m30s", not \'5\''),
         ({"ingest": {"maxFuture": "25h"}}, "ingest.maxFuture: must be 0s to 86400s, not 25h"),
+        ({"ingest": {"fastPath": "yes"}}, "ingest.fastPath: must be true or false, not 'yes'"),
+        ({"ingest": {"fastPath": 1}}, "ingest.fastPath: must be true or false, not 1"),
         ({"redis": {"urls": "a:1"}}, "redis.urls: must be a list of strings, not 'a:1'"),
         ({"redis": {"urls": ["a:1", "b"]}}, "redis.urls[1]: must be a string like"),
         ({"detektion": {}}, "detektion: unknown field; known: basePath, buffer, detection"),

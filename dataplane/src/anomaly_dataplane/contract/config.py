@@ -78,6 +78,8 @@ class Ingest:
     """How far behind the newest sample of its series a sample may be and still count."""
     max_future_seconds: float = declare(Duration(0, 86400), "5m")
     """How far ahead of the pod's clock a timestamp may be; beyond it the sample is rejected."""
+    fast_path: bool = declare(Boolean(), False)
+    """Whether plain POSTs of samples are answered before aiohttp sees them; see `front/`."""
 
 
 @dataclass(frozen=True, slots=True)

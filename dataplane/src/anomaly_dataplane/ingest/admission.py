@@ -1,6 +1,6 @@
 """Turns away samples that must not reach a window, whatever protocol brought them.
 
-`routes.py` calls it between parser and buffer. Lateness is not judged here: that takes the state of
+`intake.py` calls it between parser and buffer. Lateness is not judged here: that takes the state of
 the series, so the commit does it.
 """
 

@@ -1,6 +1,6 @@
 """The body of an ingest answer: counts, the rejected samples, and verdicts for who asks for them.
 
-Pure; `routes.py` calls it and adds the status code.
+Pure; `intake.py` calls it and adds the status code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads a request's body within its bounds: bytes on the wire, bytes unpacked, bytes of all, time.
 
-`routes.py` calls it. aiohttp must be told `auto_decompress=False` (app.py does): it would unpack
-before anything here could count.
+`routes.py` and `front/` call it. aiohttp must be told `auto_decompress=False` (serve.py does): it
+would unpack before anything here could count.
 """
 
 from __future__ import annotations
@@ -56,11 +56,33 @@ class BodyReader:
         content = request.content
         # Nearly every request: it came whole in one packet, so there is nothing to wait for.
         body = content.read_nowait() if content.is_eof() else await self._receive(request)
+        return self.unpacked(body, encoding)
+
+    def unpacked(self, body: bytes, encoding: str) -> bytes:
+        """The content of a body that is there as a whole; `encoding` is one of `ENCODINGS`.
+
+        Raises:
+            BadPayload: it is empty, too large, or not what `encoding` says.
+        """
         if len(body) > self._max_bytes:
             raise too_large(self._max_bytes)
         if not body:
             raise BadPayload("the body is empty; send at least one sample")
         return unpack(body, encoding, self._max_bytes) if encoding else body
+
+    def hold(self, size_bytes: int) -> None:
+        """Count bytes that came of a body that is not complete; `release` takes them off again.
+
+        Raises:
+            BufferFull: with them all bodies together were too large. They are not counted.
+        """
+        if self._arriving_bytes + size_bytes > self._max_total_bytes:
+            raise BufferFull("too many bodies are arriving at once")
+        self._arriving_bytes += size_bytes
+
+    def release(self, size_bytes: int) -> None:
+        """Forget bytes that were held: their body is complete or was given up."""
+        self._arriving_bytes -= size_bytes
 
     async def _receive(self, request: web.Request) -> bytes:
         announced = request.content_length
@@ -82,15 +104,13 @@ class BodyReader:
         chunks = bytearray()
         try:
             async for chunk in content.iter_any():
-                chunks += chunk
-                self._arriving_bytes += len(chunk)
-                if len(chunks) > self._max_bytes:
+                if len(chunks) + len(chunk) > self._max_bytes:
                     raise too_large(self._max_bytes)
-                if self._arriving_bytes > self._max_total_bytes:
-                    raise BufferFull("too many bodies are arriving at once")
+                self.hold(len(chunk))
+                chunks += chunk
             return bytes(chunks)
         finally:
-            self._arriving_bytes -= len(chunks)
+            self.release(len(chunks))
 
 
 def too_large(max_bytes: int) -> BadPayload:

@@ -1,6 +1,6 @@
 """The native protocol: one JSON sample, an array of them, or one a line. Bytes in, columns out.
 
-`routes.py` calls it. Good input is decoded in one go by msgspec; only a body with a fault is gone
+`intake.py` calls it. Good input is decoded in one go by msgspec; only a body with a fault is gone
 through sample by sample, in `salvage.py`, to name what is wrong and keep what is right.
 """
 

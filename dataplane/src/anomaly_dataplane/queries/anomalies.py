@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from anomaly_dataplane.ingest.routes import JSON_HEADERS
+from anomaly_dataplane.ingest.reply import JSON_HEADERS
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.parameters import Parameters
 from anomaly_dataplane.sample import Anomaly

@@ -15,7 +15,7 @@ from aiohttp import web
 from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.contract.config import Identity
 from anomaly_dataplane.errors import StoreUnavailable
-from anomaly_dataplane.ingest.routes import JSON_HEADERS
+from anomaly_dataplane.ingest.reply import JSON_HEADERS
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.parameters import Parameters
 from anomaly_dataplane.store import Store

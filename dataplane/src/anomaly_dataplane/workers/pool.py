@@ -1,6 +1,6 @@
 """The pool: takes batches within the buffer's bounds, deals them out to lanes, answers them.
 
-`app.py` makes one, `ingest/routes.py` offers it batches. With one Redis primary there is one lane
+`app.py` makes one, `ingest/intake.py` offers it batches. With one Redis primary there is one lane
 and a batch stays the object that the parser made; with several it is split by the primaries of its
 series and answered when all parts are in.
 """

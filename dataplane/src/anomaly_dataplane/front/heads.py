@@ -1,0 +1,128 @@
+"""Which requests are plain: decided by aiohttp's own parser, once for every head that differs.
+
+`connection.py` asks. A sender's requests mostly differ in their bodies alone, so the same head
+comes again and again: it is parsed the first time and remembered. Nothing is parsed by hand, so
+nothing is taken here that aiohttp would refuse or understand otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from aiohttp import hdrs
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11, RawRequestMessage
+
+from anomaly_dataplane.errors import BadPayload
+from anomaly_dataplane.ingest.intake import Wishes, wishes
+from anomaly_dataplane.ingest.unpack import ENCODINGS
+
+MAX_HEAD_BYTES = 8192
+"""Of a plain request. Longer heads are aiohttp's, which has its own bounds."""
+
+_REMEMBERED = 512
+"""Heads; 4 MiB at the very most. A proxy that numbers requests makes every head a new one."""
+
+_PARSER_BUFFER_BYTES = 2**16
+
+_START = b"POST /"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a plain request says before its body.
+
+    Attributes:
+        length: of the body, in bytes, at least 1.
+        encoding: a member of `ENCODINGS`.
+    """
+
+    path: str
+    length: int
+    encoding: str
+    wishes: Wishes
+
+
+class Heads:
+    """Reads heads of `POST`s to `paths` with a body of at most `max_bytes`."""
+
+    def __init__(
+        self, paths: Collection[str], max_bytes: int, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._loop = loop
+        # The parser wants one that it could ask to pause; for a head alone it never does.
+        self._protocol = BaseProtocol(loop)
+        self._paths = frozenset(paths)
+        self._max_bytes = max_bytes
+        self._known: dict[bytes, Head | None] = {}
+
+    def read(self, text: bytes) -> Head | None:
+        """The head that `text` is, up to and with its empty line; None if it is not plain."""
+        try:
+            return self._known[text]
+        except KeyError:
+            head = self._parse(text)
+        if len(text) <= MAX_HEAD_BYTES:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[text] = head
+        return head
+
+    def may_become_plain(self, text: bytes) -> bool:
+        """Whether `text`, which has no empty line yet, may be the start of a plain head.
+
+        What is wrong already is told to its sender at once, as aiohttp does.
+        """
+        if len(text) > MAX_HEAD_BYTES or not _START.startswith(text[: len(_START)]):
+            return False
+        try:
+            messages, _, _ = self._parser().feed_data(text)
+        except HttpProcessingError:
+            return False
+        return not messages
+
+    def _parse(self, text: bytes) -> Head | None:
+        if len(text) > MAX_HEAD_BYTES:
+            return None
+        try:
+            messages, upgraded, _ = self._parser().feed_data(text)
+        except HttpProcessingError:
+            return None
+        if upgraded or len(messages) != 1:
+            return None
+        message, content = messages[0]
+        # Not at its end, and nothing in it: the head ends where `text` does, for the parser too.
+        if content.is_eof() or content.total_bytes:
+            return None
+        return self._plain(message)
+
+    def _parser(self) -> HttpRequestParser:
+        return HttpRequestParser(
+            self._protocol, self._loop, _PARSER_BUFFER_BYTES, auto_decompress=False
+        )
+
+    def _plain(self, message: RawRequestMessage) -> Head | None:
+        headers = message.headers
+        path, _, query = message.path.partition("?")
+        if (
+            message.method != hdrs.METH_POST
+            or message.version != HttpVersion11
+            or path not in self._paths
+            or "#" in query
+            or message.should_close
+            or message.upgrade
+            or message.chunked
+            or hdrs.EXPECT in headers
+        ):
+            return None
+        length = int(headers.get(hdrs.CONTENT_LENGTH, "0"))
+        encoding = headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+        if not 0 < length <= self._max_bytes or encoding not in ENCODINGS:
+            return None
+        try:
+            wanted = wishes(message.url.query, headers.get(hdrs.CONTENT_TYPE, ""))
+        except BadPayload:
+            return None
+        return Head(path, length, encoding, wanted)

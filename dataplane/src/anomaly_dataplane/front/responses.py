@@ -1,0 +1,53 @@
+"""Answers as bytes: header for header what aiohttp would send.
+
+`connection.py` writes them, each in one piece.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+
+from aiohttp.http import SERVER_SOFTWARE
+
+from anomaly_dataplane.ingest.reply import JSON_HEADERS, Reply
+
+_USUAL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b\r\n%b"
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Responses:
+    """Makes bytes of replies."""
+
+    def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
+        self._wall_clock = wall_clock
+        self._second = -1
+        self._tail = b""
+
+    def encode(self, reply: Reply, *, close: bool) -> bytes:
+        """The whole response.
+
+        Args:
+            reply: what to say.
+            close: tell the sender that the connection ends here.
+        """
+        second = int(self._wall_clock())
+        if second != self._second:
+            self._second = second
+            date = formatdate(second, usegmt=True)
+            self._tail = f"Date: {date}\r\nServer: {SERVER_SOFTWARE}\r\n".encode()
+        body = reply.body
+        if reply.status == 200 and reply.headers is JSON_HEADERS and not close:
+            return _USUAL % (len(body), self._tail, body)
+        headers = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
+        return b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n%b%b\r\n%b" % (
+            reply.status,
+            _REASONS[reply.status].encode(),
+            headers.encode(),
+            len(body),
+            self._tail,
+            b"Connection: close\r\n" if close else b"",
+            body,
+        )
