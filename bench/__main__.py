@@ -13,7 +13,7 @@ from types import FrameType
 from demo.errors import DemoError
 
 from bench import machine, plan, programs, report, results, session
-from bench.document import has_fast_path
+from bench.document import has_cache_setting, has_fast_path
 from bench.errors import BenchError
 from bench.results import Results
 from bench.workloads import SERIES
@@ -42,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    fast_path = has_fast_path()
-    sections = plan.chosen(options.only, plan.sections(fast_path=fast_path))
+    fast_path, cache_setting = has_fast_path(), has_cache_setting()
+    available = plan.sections(fast_path=fast_path, cache_setting=cache_setting)
+    sections = plan.chosen(options.only, available)
     expected = plan.estimate(sections, options.rounds, options.warm + options.seconds)
     print(
         f"{', '.join(section.name for section in sections)}: about {expected / 60:.0f} minutes, "
@@ -55,6 +56,8 @@ def _run(options: argparse.Namespace) -> int:
     measured = Results(machine.facts(built), asked)
     if not fast_path:
         measured.notes.append("this build has no ingest.fastPath: no rows of the front protocol")
+    if not cache_setting:
+        measured.notes.append("this build has no workers.maxCacheBytes: no section overflow")
     try:
         session.measure(
             sections,
@@ -75,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    names = ", ".join(section.name for section in plan.sections(fast_path=True))
+    names = ", ".join(section.name for section in plan.sections(fast_path=True, cache_setting=True))
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure what a sample costs, against the usual service written in Go.",

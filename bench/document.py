@@ -17,13 +17,19 @@ CLUSTER_PARTITIONS = 12
 
 
 def document(
-    method: str, *, fast_path: bool = False, cluster: Sequence[str] = (), uid: str = ""
+    method: str,
+    *,
+    fast_path: bool = False,
+    cache_bytes: int = 0,
+    cluster: Sequence[str] = (),
+    uid: str = "",
 ) -> str:
     """The content of the ConfigMap of a pipeline with defaults but for these.
 
     Args:
         method: of detection.
         fast_path: turn the front protocol on.
+        cache_bytes: workers.maxCacheBytes; 0 for the default.
         cluster: host:port of the nodes of a Redis Cluster; none for a single Redis.
         uid: of the pipeline; a new one if empty.
 
@@ -33,6 +39,8 @@ def document(
     body: dict[str, object] = {"detection": {"method": method}}
     if fast_path:
         body["ingest"] = {"fastPath": True}
+    if cache_bytes:
+        body["workers"] = {"maxCacheBytes": cache_bytes}
     if cluster:
         urls = list(cluster)
         body["redis"] = {"mode": "Cluster", "urls": urls, "partitions": CLUSTER_PARTITIONS}
@@ -52,8 +60,17 @@ def document(
 
 def has_fast_path() -> bool:
     """Tell whether this build has the front protocol."""
+    return _accepts(fast_path=True)
+
+
+def has_cache_setting() -> bool:
+    """Tell whether the cache of this build can be made smaller."""
+    return _accepts(cache_bytes=2**21)
+
+
+def _accepts(*, fast_path: bool = False, cache_bytes: int = 0) -> bool:
     try:
-        document("Fused", fast_path=True)
+        document("Fused", fast_path=fast_path, cache_bytes=cache_bytes)
     except BenchError:
         return False
     return True

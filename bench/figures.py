@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from anomaly_dataplane.contract import runtime
 from bench import loadgen, servers
 from bench.document import document
 from bench.errors import BenchError
+from bench.records import Written
 from bench.run import Bench
 from bench.servers import Server
 from bench.variants import Ours
@@ -20,32 +20,6 @@ from bench.workloads import Workload
 _REWRITE_SECONDS = 60.0
 _QUIET_SECONDS = 3.5
 """With appendfsync everysec and a slow disk the write lags two to three seconds behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What the commits of a run sent over the wire and wrote to the append-only file.
-
-    Attributes:
-        commits: of one series each; several samples of a series in a group are one commit.
-        redis_us: CPU of Redis a sample, with the AOF on.
-        wire_in_bytes: that Redis received, reading of cold series included.
-    """
-
-    workload: str
-    method: str
-    samples: int
-    commits: int
-    groups: int
-    aof_bytes: int
-    wire_in_bytes: int
-    wire_out_bytes: int
-    redis_us: float
-
-    @property
-    def aof_bytes_per_commit(self) -> float:
-        """Bytes of AOF for each commit of a series."""
-        return self.aof_bytes / self.commits
 
 
 def written(bench: Bench, workload: Workload, variant: Ours) -> Written:

@@ -10,7 +10,6 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from anomaly_dataplane.contract import runtime
@@ -19,6 +18,7 @@ from bench.document import document
 from bench.errors import BenchError
 from bench.loadgen import Load
 from bench.programs import Programs
+from bench.records import Filled
 from bench.servers import Server
 
 WINDOW = 128
@@ -30,28 +30,6 @@ _SPREAD = 120
 """And up to so many more, that not all windows turn over in the same moment of a run."""
 _REQUEST_SAMPLES = 3000
 _AGE_MS = 600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A filled Redis.
-
-    Attributes:
-        rdb: its data.
-        uid: of the pipeline in it; empty for the baseline.
-        samples: counted by the pipeline in it.
-        series_bytes: growth of used_memory but for the outbox, divided by the series: block,
-            name, and what Redis spends on keys.
-        key_bytes: MEMORY USAGE of one series' key.
-        outbox_bytes: of the streams of anomalies, which do not grow with the series.
-    """
-
-    rdb: Path
-    uid: str
-    samples: int
-    series_bytes: float
-    key_bytes: int
-    outbox_bytes: int
 
 
 def fill_for_peer(folder: Path, series: int) -> Filled:

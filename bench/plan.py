@@ -65,12 +65,20 @@ class Section:
         return runs * (each + _START_SECONDS) + self.extra_seconds
 
 
-def sections(*, fast_path: bool) -> tuple[Section, ...]:
+def sections(*, fast_path: bool, cache_setting: bool) -> tuple[Section, ...]:
     """All that there is to measure.
 
     Args:
         fast_path: the front protocol is there to be measured.
+        cache_setting: the cache can be made too small.
     """
+    overflow = Section(
+        "overflow",
+        "more series than a pod caches",
+        "W2",
+        (variants.FUSED, variants.OVERFLOW),
+        most_rounds=1,
+    )
     front = (variants.FRONT,) if fast_path else ()
     own = (variants.GO, variants.FUSED, variants.ZSCORE)
     return (
@@ -94,6 +102,7 @@ def sections(*, fast_path: bool) -> tuple[Section, ...]:
             on_cluster=True,
             extra_seconds=_CLUSTER_SECONDS,
         ),
+        *((overflow,) if cache_setting else ()),
         Section(
             "aof", "bytes of AOF and on the wire", extra_seconds=len(AOF_OF) * _AOF_SECONDS + 10
         ),

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench import rounds, targets
+from bench.records import Run
 from bench.results import Results, variants_of
 from bench.rounds import Measured
-from bench.run import Run
 
 MET = "reached"
 ENOUGH = "met"
@@ -60,8 +60,8 @@ def text(results: Results) -> str:
             ],
         ),
     ]
-    for workload in dict.fromkeys(run.workload for run in results.runs):
-        parts += ["", *_workload(results.runs, workload)]
+    for section in dict.fromkeys(run.section for run in results.runs):
+        parts += ["", *_section(results.runs, section)]
     if results.written:
         parts += [
             "",
@@ -81,7 +81,7 @@ def text(results: Results) -> str:
 
 def _ratio(results: Results, row: targets.Ratio) -> Judged:
     found = rounds.ratio(
-        results.runs, row.workload, row.variant.name, row.against.name, row.quantity
+        results.runs, row.section, row.variant.name, row.against.name, row.quantity
     )
     return Judged(
         row.words,
@@ -106,18 +106,16 @@ def _bound(results: Results, row: targets.Bound) -> Judged:
     )
 
 
-def _workload(runs: Sequence[Run], workload: str) -> list[str]:
+def _section(runs: Sequence[Run], section: str) -> list[str]:
     rows = []
-    for variant in variants_of(runs, workload):
+    for variant in variants_of(runs, section):
 
         def over(of: targets.Quantity, variant: str = variant) -> Measured | None:
-            return rounds.over_rounds(runs, workload, variant, lambda some: rounds.value(some, of))
+            return rounds.over_rounds(runs, section, variant, lambda some: rounds.value(some, of))
 
         pod, redis, total = over("pod_us"), over("redis_us"), over("total_us")
         throughput, p99 = over("throughput"), over("p99_ms")
-        sound = [
-            r for r in runs if (r.workload, r.variant) == (workload, variant) and not r.problems
-        ]
+        sound = [r for r in runs if (r.section, r.variant) == (section, variant) and not r.problems]
         if pod is None or redis is None or total is None or throughput is None or p99 is None:
             rows.append((variant, *("-",) * 7))
             continue
@@ -145,7 +143,7 @@ def _workload(runs: Sequence[Run], workload: str) -> list[str]:
         "conflicts/1000",
         "pod MiB",
     )
-    return [f"{workload}: CPU a sample", _table(head, rows)]
+    return [f"{section}: CPU a sample", _table(head, rows)]
 
 
 def _written(results: Results) -> str:

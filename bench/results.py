@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.figures import Written
-from bench.filled import Filled
-from bench.run import Run
+from bench.records import Filled, Run, Written
 
 VERSION = 1
 """Of the document."""
@@ -42,7 +40,7 @@ class Results:
     def problems(self) -> list[str]:
         """Every unsound run and why."""
         return [
-            f"{run.workload}, {run.variant}, round {run.round}: {problem}"
+            f"{run.section}, {run.variant}, round {run.round}: {problem}"
             for run in self.runs
             for problem in run.problems
         ]
@@ -80,6 +78,6 @@ def write(results: Results, folder: Path, now: datetime) -> Path:
     return path
 
 
-def variants_of(runs: Sequence[Run], workload: str) -> list[str]:
-    """The variants that were run under a workload, in order of appearance."""
-    return list(dict.fromkeys(run.variant for run in runs if run.workload == workload))
+def variants_of(runs: Sequence[Run], section: str) -> list[str]:
+    """The variants that were run in a section, in order of appearance."""
+    return list(dict.fromkeys(run.variant for run in runs if run.section == section))

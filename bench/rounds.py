@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.run import Run
+from bench.records import Run
 from bench.targets import Quantity
 from bench.variants import Variant
 
@@ -49,14 +49,14 @@ class Measured:
 
 
 def ratio(
-    runs: Sequence[Run], workload: str, variant: str, against: str, quantity: Quantity
+    runs: Sequence[Run], section: str, variant: str, against: str, quantity: Quantity
 ) -> Measured | None:
     """The median over rounds of a variant's quantity divided by another's in the same round."""
 
     def of_round(number: int) -> tuple[list[Run], list[Run]]:
         return (
-            select(runs, workload, variant, number),
-            select(runs, workload, against, number),
+            select(runs, section, variant, number),
+            select(runs, section, against, number),
         )
 
     pairs = [of_round(number) for number in sorted({run.round for run in runs})]
@@ -66,19 +66,19 @@ def ratio(
 
 
 def over_rounds(
-    runs: Sequence[Run], workload: str, variant: str, of: Callable[[Sequence[Run]], float]
+    runs: Sequence[Run], section: str, variant: str, of: Callable[[Sequence[Run]], float]
 ) -> Measured | None:
     """The median over rounds of something of a variant's runs."""
     numbers = sorted({run.round for run in runs})
-    found = (select(runs, workload, variant, number) for number in numbers)
+    found = (select(runs, section, variant, number) for number in numbers)
     return Measured.of(of(some) for some in found if some)
 
 
-def select(runs: Sequence[Run], workload: str, variant: str, round_number: int) -> list[Run]:
-    """The sound runs of a variant in a round."""
+def select(runs: Sequence[Run], section: str, variant: str, round_number: int) -> list[Run]:
+    """The sound runs of a variant in a round of a section."""
     return [
         run
         for run in runs
-        if (run.workload, run.variant, run.round) == (workload, variant, round_number)
+        if (run.section, run.variant, run.round) == (section, variant, round_number)
         and not run.problems
     ]

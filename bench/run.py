@@ -14,53 +14,20 @@ from bench.document import document
 from bench.filled import FilledStates
 from bench.loadgen import Report
 from bench.programs import Programs
+from bench.records import Run
 from bench.servers import Server
 from bench.variants import Ours, Peer, Variant
 from bench.workloads import Workload
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What a run measured.
+class Turn:
+    """Whose turn it is: variant and workload, in which round of which section of the plan."""
 
-    Attributes:
-        conflicts: series that were read again because another pod had been first.
-        problems: why the run does not count; empty for a sound one.
-    """
-
-    workload: str
-    variant: str
+    section: str
+    workload: Workload
+    variant: Variant
     round: int
-    samples: int
-    seconds: float
-    pod_cpu_seconds: float
-    redis_cpu_seconds: float
-    latency_ms: Mapping[str, float]
-    pod_rss_bytes: Sequence[int]
-    conflicts: int
-    sent: int
-    committed: int
-    problems: Sequence[str]
-
-    @property
-    def pod_us(self) -> float:
-        """CPU microseconds of all pods for a sample."""
-        return self.pod_cpu_seconds / self.samples * 1e6
-
-    @property
-    def redis_us(self) -> float:
-        """CPU microseconds of all Redis servers for a sample."""
-        return self.redis_cpu_seconds / self.samples * 1e6
-
-    @property
-    def total_us(self) -> float:
-        """Both."""
-        return self.pod_us + self.redis_us
-
-    @property
-    def throughput(self) -> float:
-        """Samples/s."""
-        return self.samples / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +40,23 @@ class Bench:
     warm_seconds: float
     measure_seconds: float
 
-    def run(self, workload: Workload, variant: Variant, round_number: int) -> Run:
+    def run(self, turn: Turn) -> Run:
         """Do one run, with nothing left of it but the figures."""
+        variant = turn.variant
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             folder = Path(name)
             with servers.redis_server(
                 folder / "redis", self.filled.get(variant.state).rdb
             ) as store:
                 if isinstance(variant, Peer):
-                    return self._peer(workload, variant, round_number, folder, store)
+                    return self._peer(turn, variant, folder, store)
                 with self._pods(variant, folder, store) as pods:
-                    return self.load(workload, variant, round_number, folder, pods, [store])
+                    return self.load(turn, variant.pick, folder, pods, [store])
 
     def load(
         self,
-        workload: Workload,
-        variant: Ours,
-        round_number: int,
+        turn: Turn,
+        pick: str,
         folder: Path,
         pods: Sequence[Server],
         stores: Sequence[Server],
@@ -97,7 +64,8 @@ class Bench:
         """Put load on pods that run already."""
         before = int(str(servers.stats(pods[0], runtime.PATH_STATS)["samples"]))
         counted_before = _sum([pod.counters() for pod in pods])
-        report = self._send(workload, folder, workload.format.path, pods, stores, pick=variant.pick)
+        path = turn.workload.format.path
+        report = self._send(turn.workload, folder, path, pods, stores, pick=pick)
         committed = int(str(servers.stats(pods[0], runtime.PATH_STATS)["samples"])) - before
         counted = _difference(_sum([pod.counters() for pod in pods]), counted_before)
         problems = [
@@ -105,12 +73,10 @@ class Bench:
             for name, words in _UNWANTED.items()
             if counted.get(name, 0)
         ]
-        conflicts = int(counted.get("commit_conflicts_total", 0))
-        return _run(workload, variant, round_number, report, committed, conflicts, problems)
+        return record(turn, report, committed, counted, problems)
 
-    def _peer(
-        self, workload: Workload, variant: Peer, round_number: int, folder: Path, store: Server
-    ) -> Run:
+    def _peer(self, turn: Turn, variant: Peer, folder: Path, store: Server) -> Run:
+        workload = turn.workload
         with servers.go_peer(
             folder, self.programs.gopeer, store, variant.mode, variant.pipeline
         ) as peer:
@@ -118,12 +84,14 @@ class Bench:
             counted = {name: int(str(n)) for name, n in servers.stats(peer, "/stats").items()}
         unwanted = ("duplicate", "errors", "rejected")
         problems = [f"{counted[name]} {name}" for name in unwanted if counted[name]]
-        return _run(workload, variant, round_number, report, counted["scored"], 0, problems)
+        return record(turn, report, counted["scored"], {}, problems)
 
     @contextmanager
     def _pods(self, variant: Ours, folder: Path, store: Server) -> Iterator[list[Server]]:
         uid = self.filled.get(variant.state).uid
-        text = document(variant.method, fast_path=variant.fast_path, uid=uid)
+        text = document(
+            variant.method, fast_path=variant.fast_path, cache_bytes=variant.cache_bytes, uid=uid
+        )
         with servers.pods(folder, text, store, variant.pods) as pods:
             yield pods
 
@@ -161,15 +129,22 @@ _UNWANTED = {
 """Counters of a pod that a run must not move: it would have measured something else."""
 
 
-def _run(
-    workload: Workload,
-    variant: Variant,
-    round_number: int,
+def record(
+    turn: Turn,
     report: Report,
     committed: int,
-    conflicts: int,
+    counted: Mapping[str, float],
     problems: list[str],
 ) -> Run:
+    """A run's record, with all that speaks against it.
+
+    Args:
+        turn: whose it was.
+        report: of the load generator.
+        committed: samples that the service says it has counted.
+        counted: by the pods, as far as they tell.
+        problems: that are known already.
+    """
     measured = report.measured
     not_2xx = report.warm.not_2xx + measured.not_2xx
     if not_2xx:
@@ -177,16 +152,20 @@ def _run(
     if committed != report.sent:
         problems.append(f"{report.sent} samples acknowledged, {committed} counted")
     return Run(
-        workload=workload.name,
-        variant=variant.name,
-        round=round_number,
+        section=turn.section,
+        workload=turn.workload.name,
+        variant=turn.variant.name,
+        round=turn.round,
         samples=max(measured.samples, 1),
         seconds=measured.seconds,
         pod_cpu_seconds=report.cpu("pod"),
         redis_cpu_seconds=report.cpu("redis"),
         latency_ms=measured.latency_ms,
         pod_rss_bytes=[size for name, size in report.rss_bytes.items() if name.startswith("pod")],
-        conflicts=conflicts,
+        commits=int(counted.get("batch_series_sum", 0)),
+        groups=int(counted.get("batch_series_count", 0)),
+        group_seconds=counted.get("commit_duration_seconds_sum", 0.0),
+        conflicts=int(counted.get("commit_conflicts_total", 0)),
         sent=report.sent,
         committed=committed,
         problems=problems,

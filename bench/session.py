@@ -15,8 +15,9 @@ from bench.filled import FilledStates
 from bench.kernel_figures import kernels
 from bench.plan import AOF_OF, Section
 from bench.programs import Programs
+from bench.records import Run
 from bench.results import Results
-from bench.run import Bench, Run
+from bench.run import Bench, Turn
 from bench.variants import Ours
 from bench.workloads import Workload, workloads
 
@@ -60,7 +61,7 @@ def _in_turn(
     started, done, total = time.monotonic(), 0, 2 * len(section.variants) * number
     for round_number in range(1, number + 1):
         for variant in rounds.there_and_back(section.variants):
-            run = bench.run(workload, variant, round_number)
+            run = bench.run(Turn(section.name, workload, variant, round_number))
             done += 1
             _tell(run, done, total, time.monotonic() - started, results, say)
 
@@ -81,7 +82,8 @@ def _on_cluster(
                 for variant in rounds.there_and_back(section.variants):
                     ours = cast(Ours, variant)
                     with servers.pods(folder, text, None, ours.pods) as pods:
-                        run = bench.load(workload, ours, round_number, folder, pods, nodes)
+                        turn = Turn(section.name, workload, ours, round_number)
+                        run = bench.load(turn, ours.pick, folder, pods, nodes)
                     done += 1
                     _tell(run, done, total, time.monotonic() - started, results, say)
 
@@ -142,7 +144,7 @@ def _conclude(results: Results) -> None:
     sizes = [
         max(run.pod_rss_bytes)
         for run in results.runs
-        if (run.workload, run.variant) == ("W1", fused) and not run.problems
+        if (run.section, run.variant) == ("W1", fused) and not run.problems
     ]
     if sizes:
         results.figures["pod_mib"] = statistics.median(sizes) / 2**20

@@ -28,7 +28,6 @@ class Ratio:
 
     words: str
     section: str
-    workload: str
     variant: Variant
     against: Variant
     quantity: Quantity
@@ -61,7 +60,6 @@ RATIOS: tuple[Ratio, ...] = (
     Ratio(
         "W1 total CPU a sample, aiohttp routes",
         "W1",
-        "W1",
         variants.FUSED,
         variants.GO,
         "total_us",
@@ -72,7 +70,6 @@ RATIOS: tuple[Ratio, ...] = (
     Ratio(
         "W1 total CPU a sample, front protocol",
         "W1",
-        "W1",
         variants.FRONT,
         variants.GO,
         "total_us",
@@ -81,7 +78,6 @@ RATIOS: tuple[Ratio, ...] = (
     ),
     Ratio(
         "W2 total CPU a sample",
-        "W2",
         "W2",
         variants.FUSED,
         variants.GO,
@@ -93,7 +89,6 @@ RATIOS: tuple[Ratio, ...] = (
     Ratio(
         "W3 total CPU a sample",
         "W3",
-        "W3",
         variants.FUSED,
         variants.GO,
         "total_us",
@@ -103,7 +98,6 @@ RATIOS: tuple[Ratio, ...] = (
     ),
     Ratio(
         "W1 at 1000 requests/s: total CPU a sample",
-        "W1-1000",
         "W1-1000",
         variants.FUSED,
         variants.GO,
@@ -115,7 +109,6 @@ RATIOS: tuple[Ratio, ...] = (
     Ratio(
         "W1 at 1000 requests/s: p99",
         "W1-1000",
-        "W1-1000",
         variants.FUSED,
         variants.GO,
         "p99_ms",
@@ -125,7 +118,6 @@ RATIOS: tuple[Ratio, ...] = (
     ),
     Ratio(
         "W2 total CPU, against windows in memory, 512 a trip",
-        "W2",
         "W2",
         variants.FUSED,
         variants.GO_MEMORY,
@@ -138,7 +130,6 @@ RATIOS: tuple[Ratio, ...] = (
         Ratio(
             f"W2 total CPU, {pods} pods {how}, against 1 pod",
             "pods",
-            "W2",
             variants.several(pods, cast(variants.Pick, pick)),
             variants.several(1, "random"),
             "total_us",

@@ -37,6 +37,7 @@ class Ours:
         fast_path: with the front protocol.
         pods: how many.
         cluster: state in a Redis Cluster instead of a single Redis.
+        cache_bytes: memory for cached blocks; 0 for the default.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Ours:
     pods: int = 1
     pick: Pick = "random"
     cluster: bool = False
+    cache_bytes: int = 0
 
     @property
     def state(self) -> str:
@@ -62,6 +64,10 @@ GO_MEMORY = Peer("Go, windows in memory, 512 a trip", "memory", 512)
 FUSED = Ours("ours, Fused", "Fused")
 ZSCORE = Ours("ours, ZScore", "ZScore")
 FRONT = Ours("ours, Fused, front protocol", "Fused", fast_path=True)
+
+
+OVERFLOW = Ours("ours, Fused, cache for a few series only", "Fused", cache_bytes=4 * 2**20)
+"""Room for 1100 series: with 10,000 in turn, each is read from Redis before every commit."""
 
 
 def several(pods: int, pick: Pick, *, cluster: bool = False) -> Ours:
