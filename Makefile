@@ -8,7 +8,7 @@ UV := $(ANOMALY_CACHE)/uv/bin/uv
 RUN := $(UV) run --frozen --all-packages --all-groups
 DEVCLUSTER := PYTHONPATH=hack $(RUN) python -m devcluster
 
-# More words for `make demo`, such as ARGS=--keep.
+# More words for `make demo` and `make bench`, such as ARGS=--keep or ARGS="--only W1,W2".
 ARGS ?=
 # Which cluster: auto, kind, local (upstream Kubernetes as host processes), or current.
 CLUSTER ?= auto
@@ -51,6 +51,11 @@ test: check unit e2e ## Every test there is
 fmt: setup ## Mend what can be mended
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
+
+.PHONY: bench
+bench: setup ## Measure what a sample costs, against a Go service (15 minutes; ARGS="--only W1,W2 --rounds 1")
+	@hack/ensure-redis
+	@PYTHONPATH=hack $(RUN) python -m bench $(ARGS)
 
 .PHONY: render
 render: setup ## Print the objects that FILE becomes, without a cluster

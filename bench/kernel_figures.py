@@ -1,0 +1,19 @@
+"""The figures of `bench/kernels.py`, which measures the kernels without pod and Redis."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+
+
+def kernels() -> Mapping[str, object] | None:
+    """What its `measure()` returns; None where this build has no such module.
+
+    It is a mapping: `ratio` is how many times faster compiled is than interpreted, `rows` (a
+    sequence of mappings with the same keys) is the table to print.
+    """
+    if importlib.util.find_spec("bench.kernels") is None:
+        return None
+    measured: Mapping[str, object] = importlib.import_module("bench.kernels").measure()
+    return measured

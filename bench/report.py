@@ -1,0 +1,204 @@
+"""What was measured against what was asked for, as text. Pure: results in, tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench import rounds, targets
+from bench.records import Run
+from bench.results import Results, variants_of
+from bench.rounds import Measured
+
+MET = "reached"
+ENOUGH = "met"
+MISSED = "NOT MET"
+ABSENT = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row of the table of targets."""
+
+    words: str
+    must: str
+    reach: str
+    prototype: str
+    measured: str
+    verdict: str
+
+
+def judge(results: Results) -> list[Judged]:
+    """Every target, and whether it is met."""
+    return [
+        *(_ratio(results, r) for r in targets.RATIOS),
+        *(_bound(results, b) for b in targets.BOUNDS),
+    ]
+
+
+def verdict(
+    measured: float | None, must: float, reach: float | None, *, at_least: bool = False
+) -> str:
+    """Whether a figure is what it must be, and what to reach for."""
+    if measured is None:
+        return ABSENT
+    sign = -1 if at_least else 1
+    if sign * measured > sign * must:
+        return MISSED
+    return MET if reach is not None and sign * measured <= sign * reach else ENOUGH
+
+
+def text(results: Results) -> str:
+    """The whole report."""
+    parts = [
+        "Targets (ratios: median of the rounds, and their range)",
+        _table(
+            ("", "must", "reach", "prototype", "measured", ""),
+            [
+                (j.words, j.must, j.reach, j.prototype, j.measured, j.verdict)
+                for j in judge(results)
+            ],
+        ),
+    ]
+    for section in dict.fromkeys(run.section for run in results.runs):
+        parts += ["", *_section(results.runs, section)]
+    if results.written:
+        parts += [
+            "",
+            "Bytes with AOF everysec, a commit being that of one series",
+            _written(results),
+        ]
+    if results.filled:
+        parts += ["", "Memory of Redis, bytes", _filled(results)]
+    if results.kernels is not None:
+        parts += ["", "Kernels", _kernels(results.kernels)]
+    if results.notes:
+        parts += ["", *(f"Note: {note}" for note in results.notes)]
+    if results.problems:
+        parts += ["", "RUNS THAT DO NOT COUNT:", *(f"  {problem}" for problem in results.problems)]
+    return "\n".join(parts)
+
+
+def _ratio(results: Results, row: targets.Ratio) -> Judged:
+    found = rounds.ratio(
+        results.runs, row.section, row.variant.name, row.against.name, row.quantity
+    )
+    return Judged(
+        row.words,
+        f"{row.must:g}",
+        f"{row.reach:g}",
+        row.prototype,
+        "" if found is None else _range(found, 3),
+        verdict(None if found is None else found.median, row.must, row.reach),
+    )
+
+
+def _bound(results: Results, row: targets.Bound) -> Judged:
+    found = results.figures.get(row.figure)
+    sign = ">=" if row.at_least else "<="
+    return Judged(
+        row.words,
+        f"{sign} {row.must:g} {row.unit}",
+        "" if row.reach is None else f"{row.reach:g}",
+        "",
+        "" if found is None else f"{found:.4g} {row.unit}",
+        verdict(found, row.must, row.reach, at_least=row.at_least),
+    )
+
+
+def _section(runs: Sequence[Run], section: str) -> list[str]:
+    rows = []
+    for variant in variants_of(runs, section):
+
+        def over(of: targets.Quantity, variant: str = variant) -> Measured | None:
+            return rounds.over_rounds(runs, section, variant, lambda some: rounds.value(some, of))
+
+        pod, redis, total = over("pod_us"), over("redis_us"), over("total_us")
+        throughput, p99 = over("throughput"), over("p99_ms")
+        sound = [r for r in runs if (r.section, r.variant) == (section, variant) and not r.problems]
+        if pod is None or redis is None or total is None or throughput is None or p99 is None:
+            rows.append((variant, *("-",) * 7))
+            continue
+        conflicts = sum(run.conflicts for run in sound) / sum(run.sent for run in sound) * 1000
+        largest = max(max(run.pod_rss_bytes) for run in sound)
+        rows.append(
+            (
+                variant,
+                _range(pod, 2),
+                _range(redis, 2),
+                _range(total, 2),
+                f"{throughput.median:,.0f}",
+                _range(p99, 1),
+                f"{conflicts:.1f}",
+                f"{largest / 2**20:.0f}",
+            )
+        )
+    head = (
+        "",
+        "pod us",
+        "Redis us",
+        "total us",
+        "samples/s",
+        "p99 ms",
+        "conflicts/1000",
+        "pod MiB",
+    )
+    return [f"{section}: CPU a sample", _table(head, rows)]
+
+
+def _written(results: Results) -> str:
+    head = ("", "AOF/commit", "AOF/sample", "in/commit", "Redis us", "series a group")
+    return _table(
+        head,
+        [
+            (
+                f"{one.workload}, {one.method}",
+                f"{one.aof_bytes_per_commit:.0f}",
+                f"{one.aof_bytes / one.samples:.0f}",
+                f"{one.wire_in_bytes / one.commits:.0f}",
+                f"{one.redis_us:.2f}",
+                f"{one.commits / one.groups:.0f}",
+            )
+            for one in results.written
+        ],
+    )
+
+
+def _filled(results: Results) -> str:
+    return _table(
+        ("", "a series", "its key alone", "outbox"),
+        [
+            (state, f"{one.series_bytes:.0f}", f"{one.key_bytes}", f"{one.outbox_bytes}")
+            for state, one in results.filled.items()
+        ],
+    )
+
+
+def _kernels(measured: Mapping[str, object]) -> str:
+    rows = measured.get("rows")
+    if not isinstance(rows, Sequence) or not rows:
+        return str(dict(measured))
+    head = list(rows[0])
+    return _table(head, [[_cell(row[name]) for name in head] for row in rows])
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _range(measured: Measured, digits: int) -> str:
+    shown = f"{measured.median:.{digits}f}"
+    if len(measured.rounds) == 1:
+        return shown
+    low, high = min(measured.rounds), max(measured.rounds)
+    return f"{shown} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
