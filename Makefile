@@ -39,6 +39,7 @@ unit: setup ## Everything that needs no cluster, real Redis included
 	@hack/ensure-redis
 	@$(DEVCLUSTER) clients
 	$(RUN) pytest -m "not e2e"
+	ANOMALY_KERNELS=python $(RUN) pytest tests/dataplane/detectors tests/dataplane/state
 
 .PHONY: e2e
 e2e: cluster images ## End to end, on the cluster

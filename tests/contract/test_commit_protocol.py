@@ -22,7 +22,7 @@ def test_the_documented_block_is_the_one_in_use() -> None:
     assert {name: int(index) for index, name in rows} == {
         name: getattr(layout, name) for _, name in rows
     }
-    assert [int(index) for index, _ in rows] == list(range(layout.METHOD + 1))
+    assert [int(index) for index, _ in rows] == list(range(layout.JOURNAL + 1))
 
 
 def test_the_documented_names_are_the_ones_in_use() -> None:
@@ -38,5 +38,8 @@ def test_the_documented_names_are_the_ones_in_use() -> None:
         assert f"`{name.decode().replace('uid:0', 'uid:p')}`" in text
     sizes = [METHODS[name].layout(120).size_bytes for name in (Method.FUSED, Method.ZSCORE)]
     assert "{} bytes with `Fused`, {} with `ZScore`".format(*sizes) in text
+    journals = [METHODS[name].layout(120).journal for name in (Method.FUSED, Method.ZSCORE)]
+    assert "{} samples with `Fused`, {} with `ZScore`".format(*journals) in text
+    assert f"layout number, {layout.NUMBER}," in text
     assert f"after {STATE_TTL_MS // 86_400_000} idle days" in text
     assert f"newest {OUTBOX_LENGTH:,}" in text

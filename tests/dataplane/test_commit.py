@@ -6,32 +6,35 @@ import asyncio
 import struct
 from array import array
 from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anomaly_dataplane.commit import FAILURES, Committer, Group
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import score_group
-from anomaly_dataplane.detectors.method import METHODS
+from anomaly_dataplane.detectors.method import METHODS, Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Anomaly, Code
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import COUNT, METHOD
+from anomaly_dataplane.state.layout import COUNT, SHAPE
 from anomaly_dataplane.state.working_set import WorkingSet
-from anomaly_dataplane.store import VERSION_BYTES
+from anomaly_dataplane.store import Store
+from anomaly_dataplane.store.connect import connect
 from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.verdict import anomaly
-from blocks import blank_blocks
+from blocks import blank_blocks, state_in
 from faulty_store import Fault, FaultyStore
-from samples import START_MS, a_series
+from redis_server import RedisServer
+from samples import START_MS, a_config, a_series
 
 WINDOW = 64
-ZSCORE = METHODS[Name.ZSCORE]
+ZSCORE, FUSED = METHODS[Name.ZSCORE], METHODS[Name.FUSED]
 RULES = replace(
     Rules.of(Detection(method=Name.ZSCORE), Ingest()),
     min_samples=4,
@@ -40,8 +43,8 @@ RULES = replace(
 )
 
 
-def a_committer(store: FaultyStore | MemoryStore, slots: int = 16) -> Committer:
-    working_set = WorkingSet(ZSCORE, WINDOW, slots)
+def a_committer(store: Store, slots: int = 16, method: Method = ZSCORE) -> Committer:
+    working_set = WorkingSet(method, WINDOW, slots)
     return Committer(store, working_set, RULES, Unobserved(), first_pause_seconds=0.0)
 
 
@@ -135,10 +138,10 @@ async def test_a_cache_smaller_than_the_series_gives_the_same_state() -> None:
         assert await state_of(small, item) == await state_of(large, item)
 
 
-async def state_of(store: MemoryStore, series: Series) -> bytes:
-    """A stored block without its version, which no two runs share; empty if there is none."""
-    (block,) = await store.read(series.partition, [series])
-    return (block or b"")[VERSION_BYTES:]
+async def state_of(store: Store, series: Series, method: Method = ZSCORE) -> list[float]:
+    """The state that a store holds of a series; empty if there is none."""
+    (stored,) = await store.read(series.partition, [series])
+    return [] if stored is None else state_in(stored, method.layout(WINDOW), method)
 
 
 @dataclass
@@ -167,20 +170,41 @@ sendings = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.lists(sendings, min_size=1, max_size=4), min_size=1, max_size=5))
-def test_any_interleaving_of_pods_equals_one_sequential_run(rounds: list[list[Sending]]) -> None:
+@pytest.mark.parametrize("method", [ZSCORE, FUSED])
+@settings(max_examples=150, deadline=None)
+@given(rounds=st.lists(st.lists(sendings, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_any_interleaving_of_pods_equals_one_sequential_run(
+    method: Method, rounds: list[list[Sending]]
+) -> None:
     """Up to four pods, any order, refused races, lost replies, crashes, clients that retry.
 
     The final state of every series is byte for byte that of one pod fed the samples in commit
     order, and the outbox holds exactly that pod's anomalies.
     """
-    asyncio.run(_interleave(rounds))
+    asyncio.run(_interleave(rounds, MemoryStore(), method))
 
 
-async def _interleave(rounds: list[list[Sending]]) -> None:
-    truth = MemoryStore()
-    pods = [a_committer(FaultyStore(truth), slots=4) for _ in range(4)]
+@pytest.mark.parametrize("method", [ZSCORE, FUSED])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rounds=st.lists(st.lists(sendings, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_the_same_holds_on_a_real_redis(
+    standalone: RedisServer, method: Method, rounds: list[list[Sending]]
+) -> None:
+    """The Function does to bytes what the store in memory does."""
+
+    async def run() -> None:
+        config = a_config(pipeline={"uid": uuid4().hex}, redis={"urls": [standalone.url]})
+        store = connect(config, Unobserved(), username=None, password=None)
+        try:
+            await _interleave(rounds, store, method)
+        finally:
+            await store.aclose()
+
+    asyncio.run(run())
+
+
+async def _interleave(rounds: list[list[Sending]], truth: Store, method: Method) -> None:
+    pods = [a_committer(FaultyStore(truth), 4, method) for _ in range(4)]
     series = [series_of(SERIES) for _ in pods]  # each pod has its own objects
     sent: dict[tuple[int, int], float] = {}  # every distinct sample, by series and time
     for sendings_of_round in rounds:
@@ -188,16 +212,17 @@ async def _interleave(rounds: list[list[Sending]]) -> None:
             for s, t, value in sending.samples:
                 sent.setdefault((s, t), value)
         clients = (
-            _send(pods, series, pod, sending, sent) for pod, sending in enumerate(sendings_of_round)
+            _send(pods, series, pod, replace(sending), sent, method)
+            for pod, sending in enumerate(sendings_of_round)
         )
         await asyncio.gather(*clients)
 
     events: list[Anomaly] = []
     for item in series_of(SERIES):
-        (stored,) = await truth.read(item.partition, [item])
-        if stored is not None:
-            replayed, raised = _replay(item, stored)
-            assert stored[VERSION_BYTES:] == replayed[VERSION_BYTES:]
+        state = await state_of(truth, item, method)
+        if state:
+            replayed, raised = _replay(item, state, method)
+            assert struct.pack(f"<{len(state)}d", *state) == replayed
             events += raised
     outbox = await truth.anomalies(0, 1000)
     assert sorted(event.id for event in outbox) == sorted(event.id for event in events)
@@ -210,6 +235,7 @@ async def _send(
     pod: int,
     sending: Sending,
     sent: dict[tuple[int, int], float],
+    method: Method,
 ) -> None:
     """A client: it repeats its request, at whichever pod answers, until it is acknowledged."""
     store = pods[pod]._store
@@ -231,7 +257,7 @@ async def _send(
             await task
         except asyncio.CancelledError:
             # The pod is gone with all it knew; a new one takes its place.
-            pods[pod] = a_committer(store, slots=4)
+            pods[pod] = a_committer(store, 4, method)
             series[pod] = series_of(SERIES)
         except StoreUnavailable:
             continue
@@ -239,14 +265,14 @@ async def _send(
             return
 
 
-def _replay(series: Series, stored: bytes) -> tuple[bytes, list[Anomaly]]:
-    """Feed the samples of a stored ring, in commit order, to one pod that meets no trouble."""
-    block = memoryview(stored).cast("d")
-    held = int(block[COUNT])
-    values = array("d", [block[METHOD + 2 * i] for i in range(held)])
-    times = array("d", [block[METHOD + 2 * i + 1] for i in range(held)])
-    layout = ZSCORE.layout(WINDOW)
-    slab = blank_blocks(layout)
-    scores = score_group(slab, layout, ZSCORE, array("i", [0]) * held, times, values, RULES)
-    raised = [anomaly(series, times[i], values[i], scores, i, RULES, ZSCORE) for i in scores.raised]
-    return struct.pack(f"<{layout.doubles}d", *slab), raised
+def _replay(series: Series, state: list[float], method: Method) -> tuple[bytes, list[Anomaly]]:
+    """Feed the samples of a state's ring, in commit order, to one pod that meets no trouble."""
+    layout = method.layout(WINDOW)
+    held, ring = int(state[COUNT - SHAPE]), len(state) - 2 * WINDOW
+    values = array("d", state[ring : ring + 2 * held : 2])
+    times = array("d", state[ring + 1 : ring + 2 * held : 2])
+    block = blank_blocks(layout)
+    scores = score_group(block, layout, method, array("i", [0]) * held, times, values, RULES)
+    raised = [anomaly(series, times[i], values[i], scores, i, RULES, method) for i in scores.raised]
+    replayed = state_in(bytes(block.cast("B")), layout, method)
+    return struct.pack(f"<{len(replayed)}d", *replayed), raised

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from anomaly_dataplane.state.layout import Layout, start
+from anomaly_dataplane.detectors.method import Method
+from anomaly_dataplane.state.journal import catch_up
+from anomaly_dataplane.state.layout import PENDING, SHAPE, Layout, start
 
 
 def blank_blocks(layout: Layout, count: int = 1) -> memoryview[float]:
@@ -11,3 +13,13 @@ def blank_blocks(layout: Layout, count: int = 1) -> memoryview[float]:
     for i in range(count):
         start(slab[i * layout.doubles : (i + 1) * layout.doubles], layout)
     return slab
+
+
+def state_in(stored: bytes, layout: Layout, method: Method) -> list[float]:
+    """The state that a stored block of this layout holds, however commits divided its samples.
+
+    Without the version and the journal, which differ where the division did.
+    """
+    block = memoryview(bytearray(stored)).cast("d")
+    catch_up(block, layout, method)
+    return [*block[SHAPE:PENDING], *block[layout.hot_at :]]

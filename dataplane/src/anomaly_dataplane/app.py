@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from anomaly_dataplane import KERNELS
 from anomaly_dataplane.contract.config import PipelineConfig
 from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_INGEST, PATH_STATS
 from anomaly_dataplane.front.server import Front
@@ -50,7 +51,7 @@ class Pod:
 
 def build(settings: Settings, config: PipelineConfig) -> Pod:
     """All parts, not yet running, on the store that the settings ask for."""
-    telemetry = Telemetry(version("anomaly-dataplane"), "python")
+    telemetry = Telemetry(version("anomaly-dataplane"), KERNELS.flavour)
     if settings.store == "memory":
         return assemble(settings, config, MemoryStore(), telemetry)
     store = connect(

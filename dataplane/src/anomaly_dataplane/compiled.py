@@ -45,14 +45,12 @@ class Kernels:
 def choose(package: Path, environ: Mapping[str, str]) -> Kernels:
     """Decide what runs, and have it imported from now on.
 
-    Raises:
-        ValueError: ANOMALY_KERNELS holds neither of the two words.
+    Interpreted if ANOMALY_KERNELS asks for it; a word that means nothing is for `settings.py` to
+    refuse.
     """
-    asked = environ.get(ENV_KERNELS, CYTHON)
-    if asked not in (CYTHON, PYTHON):
-        raise ValueError(f"{ENV_KERNELS} must be {CYTHON} or {PYTHON}, not {asked!r}")
-    reason = "" if asked == PYTHON else obstacle(package)
-    if asked == CYTHON and not reason:
+    asked_for = environ.get(ENV_KERNELS) == PYTHON
+    reason = "" if asked_for else obstacle(package)
+    if not asked_for and not reason:
         return Kernels(CYTHON)
     for folder in {module.parent for module in modules(package)}:
         sys.path_importer_cache[str(folder)] = FileFinder(

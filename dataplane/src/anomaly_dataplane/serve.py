@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from anomaly_dataplane import KERNELS
 from anomaly_dataplane.app import Pod, front, http_app, running
 from anomaly_dataplane.connections import ConnectionGate
 from anomaly_dataplane.contract.runtime import TERMINATION_GRACE_SECONDS
@@ -65,13 +66,16 @@ async def serve(
         ) as http_port,
     ):
         logger.info(
-            "serving %s/%s on port %d, probes and metrics on port %d, state in %s",
+            "serving %s/%s on port %d, probes and metrics on port %d, state in %s, kernels in %s",
             pod.config.pipeline.namespace,
             pod.config.pipeline.name,
             http_port,
             admin_port,
             settings.store,
+            KERNELS.flavour,
         )
+        if KERNELS.reason:
+            logger.warning("the kernels run interpreted, some 50 times slower: %s", KERNELS.reason)
         if started is not None:
             started(Listening(http_port, admin_port))
         await stop.wait()

@@ -163,6 +163,13 @@ class Settings:
         "connections",
         "Open at once; beyond it new ones are closed. One costs about 10 KB.",
     )
+    kernels: str = _setting(
+        runtime.ENV_KERNELS,
+        _choice("cython", "python"),
+        "cython",
+        "",
+        "`python`: interpret the kernels' source, much slower, instead of running it compiled.",
+    )
     redis_username: str = _setting(
         runtime.ENV_REDIS_USERNAME, _text, "", "", "ACL user of Redis; empty for the default user."
     )

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.command import run
@@ -12,8 +13,10 @@ from devcluster.paths import PACKAGE, Cache
 from devcluster.screen import step
 from devcluster.versions import (
     DEBIAN,
+    LOCAL_PYTHON_BUILD_IMAGE,
     LOCAL_PYTHON_IMAGE,
     LOCAL_REDIS_IMAGE,
+    OFFICIAL_PYTHON_BUILD_IMAGE,
     OFFICIAL_PYTHON_IMAGE,
     OFFICIAL_REDIS_IMAGE,
 )
@@ -31,11 +34,22 @@ _SUPERFLUOUS = (
 _FOLDER = PACKAGE / "images"
 
 
-def python_image(cache: Cache, engine: Engine) -> str:
-    """Return the base to build on: the official one if it can be had, else our own."""
-    if not engine.own and engine.can_pull(OFFICIAL_PYTHON_IMAGE):
-        return OFFICIAL_PYTHON_IMAGE
-    return _built(cache, engine, LOCAL_PYTHON_IMAGE, "Dockerfile.python")
+@dataclass(frozen=True, slots=True)
+class PythonImages:
+    """What our images are made from: the base that ships, and the same with a C compiler."""
+
+    base: str
+    build: str
+
+
+def python_images(cache: Cache, engine: Engine) -> PythonImages:
+    """Return what to build on: the official images if both can be had, else our own."""
+    official = PythonImages(OFFICIAL_PYTHON_IMAGE, OFFICIAL_PYTHON_BUILD_IMAGE)
+    if not engine.own and engine.can_pull(official.base) and engine.can_pull(official.build):
+        return official
+    base = _built(cache, engine, LOCAL_PYTHON_IMAGE, "Dockerfile.python")
+    build = _built(cache, engine, LOCAL_PYTHON_BUILD_IMAGE, "Dockerfile.python-build", base)
+    return PythonImages(base, build)
 
 
 def redis_image(cache: Cache, engine: Engine) -> str:
@@ -50,15 +64,18 @@ def build_options(engine: Engine) -> list[str]:
     return ["--network=host"] if engine.own else []
 
 
-def _built(cache: Cache, engine: Engine, name: str, dockerfile: str) -> str:
+def _built(
+    cache: Cache, engine: Engine, name: str, dockerfile: str, base: str = _DEBIAN_IMAGE
+) -> str:
     if not engine.has_image(name):
-        _ensure_debian(cache, engine)
+        if base == _DEBIAN_IMAGE:
+            _ensure_debian(cache, engine)
         with step(f"building {name}"):
             engine.docker(
                 "build",
                 *build_options(engine),
                 "--build-arg",
-                f"DEBIAN_IMAGE={_DEBIAN_IMAGE}",
+                f"BASE_IMAGE={base}",
                 "--tag",
                 name,
                 "--file",

@@ -17,15 +17,16 @@ from devcluster.versions import DATAPLANE_IMAGE, OPERATOR_IMAGE
 
 @dataclass(frozen=True, slots=True)
 class ProjectImage:
-    """An image and the Dockerfile it is built from."""
+    """An image and the Dockerfile it is built from; `compiles` if that wants a BUILD_IMAGE."""
 
     name: str
     dockerfile: Path
+    compiles: bool = False
 
 
 PROJECT_IMAGES = (
     ProjectImage(OPERATOR_IMAGE, CHECKOUT / "Dockerfile.operator"),
-    ProjectImage(DATAPLANE_IMAGE, CHECKOUT / "Dockerfile.dataplane"),
+    ProjectImage(DATAPLANE_IMAGE, CHECKOUT / "Dockerfile.dataplane", compiles=True),
 )
 
 
@@ -37,10 +38,10 @@ def build_and_load(cache: Cache, provider: Provider) -> None:
     if not provider.is_up():
         raise DevClusterError("the cluster is not up; `make cluster` repairs it")
     with engine(cache) as docker:
-        base = bases.python_image(cache, docker)
+        python = bases.python_images(cache, docker)
         redis = bases.redis_image(cache, docker)
         for image in PROJECT_IMAGES:
-            _build(cache, docker, image, base)
+            _build(cache, docker, image, python)
         _load(cache, docker, provider, [*(image.name for image in PROJECT_IMAGES), redis])
     (cache.root / "redis-image").write_text(redis)
 
@@ -50,13 +51,15 @@ def not_loaded(identities: Mapping[str, str], loaded: Mapping[str, str]) -> list
     return [name for name, identity in identities.items() if loaded.get(name) != identity]
 
 
-def _build(cache: Cache, docker: Engine, image: ProjectImage, base: str) -> None:
-    with step(f"building {image.name} on {base}"):
+def _build(cache: Cache, docker: Engine, image: ProjectImage, python: bases.PythonImages) -> None:
+    build_image = ("--build-arg", f"BUILD_IMAGE={python.build}") if image.compiles else ()
+    with step(f"building {image.name} on {python.base}"):
         docker.docker(
             "build",
             *bases.build_options(docker),
             "--build-arg",
-            f"BASE_IMAGE={base}",
+            f"BASE_IMAGE={python.base}",
+            *build_image,
             "--tag",
             image.name,
             "--file",

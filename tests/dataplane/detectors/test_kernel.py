@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from array import array
 from dataclasses import replace
@@ -209,6 +210,55 @@ def test_the_plain_rule_raises_every_outlier() -> None:
 
     outliers = [i for i, code in enumerate(scores.codes) if code == Code.OUTLIER]
     assert list(scores.raised) == outliers == [0, 1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("slots", "times", "values", "error", "message"),
+    [
+        (array("i", [2]), array("d", [1.0]), array("d", [1.0]), ValueError, "slot 2 of sample 0"),
+        (array("i", [-1]), array("d", [1.0]), array("d", [1.0]), ValueError, "slot -1 of sample 0"),
+        (array("i", [0]), array("d"), array("d", [1.0]), ValueError, "1 slots, 0 times and 1 val"),
+        (array("q", [0]), array("d", [1.0]), array("d", [1.0]), TypeError, "typecode 'i', got 'q'"),
+        (array("i", [0]), array("f", [1.0]), array("d", [1.0]), TypeError, "typecode 'd', got 'f'"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused_before_anything_changes(
+    slots: array[int],
+    times: array[float],
+    values: array[float],
+    error: type[Exception],
+    message: str,
+) -> None:
+    """A compiled kernel reads bare memory: nothing may lead it beyond its columns and blocks."""
+    pod = Pod(series=2)
+    before = bytes(pod.slab)
+
+    with pytest.raises(error, match=message):
+        score_group(pod.slab, pod.layout, ZSCORE, slots, times, values, RULES)
+
+    assert bytes(pod.slab) == before
+
+
+@pytest.mark.parametrize("slab", [memoryview(bytes(480)).cast("d"), memoryview(bytearray(480))])
+def test_a_slab_that_is_no_writable_float64_is_refused(slab: memoryview[float]) -> None:
+    """The same for the blocks."""
+    pod = Pod()
+    pod.slab = slab
+
+    with pytest.raises(TypeError, match="a slab is writable float64"):
+        pod.score([1.0], [1.0])
+
+
+@pytest.mark.parametrize("count", [math.nan, -1.0, math.inf])
+def test_what_is_no_block_is_refused(count: float) -> None:
+    """COUNT leads into the ring."""
+    pod = Pod()
+    pod.slab[COUNT] = count
+
+    with pytest.raises(
+        ValueError, match=f"slot 0 of sample 0 holds no block: its COUNT is {count}"
+    ):
+        pod.score([1.0], [1.0])
 
 
 @given(st.data())

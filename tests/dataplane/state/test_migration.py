@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+import struct
 from array import array
 
 import pytest
@@ -18,13 +20,15 @@ from anomaly_dataplane.state.layout import (
     ARMED,
     COUNT,
     HORIZON,
+    JOURNAL,
     MEAN,
-    METHOD,
     NEWEST,
+    PENDING,
     SHAPE,
     SINCE_ALARM,
     TOTAL,
     VERSION,
+    shape,
 )
 from anomaly_dataplane.state.working_set import WorkingSet
 from blocks import blank_blocks
@@ -85,7 +89,8 @@ def test_a_changed_window_keeps_what_the_method_learnt() -> None:
 
     block = loaded(WorkingSet(FUSED, 40, 4), stored)
 
-    learnt = slice(METHOD, FUSED.layout(20).ring_at)
+    layout = FUSED.layout(20)
+    learnt = slice(layout.hot_at, layout.ring_at)
     assert block[learnt].tolist() == old[learnt].tolist()
 
 
@@ -93,8 +98,61 @@ def test_another_method_learns_the_samples_that_are_there() -> None:
     """It starts with the window rather than with nothing."""
     block = loaded(WorkingSet(FUSED, 20, 4), a_stored_block(ZSCORE, 20, 300))
 
-    assert block[METHOD] == 20.0  # samples seen
+    assert block[FUSED.layout(20).hot_at] == 20.0  # samples seen
     assert block[COUNT] == 20.0
+
+
+@pytest.mark.parametrize("method", [ZSCORE, FUSED])
+@pytest.mark.parametrize("new_window", [10, 30])
+def test_samples_of_the_journal_are_kept_as_those_of_the_ring(
+    method: Method, new_window: int
+) -> None:
+    """They are the newest; only their place in the stored block differs."""
+    complete = a_stored_block(method, 20, 33)
+    journalled = bytearray(a_stored_block(method, 20, 31))
+    layout = method.layout(20)
+    old, full = memoryview(journalled).cast("d"), memoryview(complete).cast("d")
+    scalars = slice(SHAPE, PENDING)
+    old[scalars] = full[scalars]
+    old[PENDING] = 2.0
+    for i, sample in enumerate((31, 32)):
+        old[JOURNAL + 2 * i] = full[layout.ring_at + 2 * (sample % 20)]
+        old[JOURNAL + 2 * i + 1] = full[layout.ring_at + 2 * (sample % 20) + 1]
+
+    one = loaded(WorkingSet(method, new_window, 4), bytes(journalled))
+    other = loaded(WorkingSet(method, new_window, 4), complete)
+
+    assert one.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize("method", [ZSCORE, FUSED])
+def test_a_block_of_the_first_layout_keeps_samples_and_guards(method: Method) -> None:
+    """Its scalars stood where they stand; the method learns the samples anew."""
+    ring_at = {ZSCORE: 10, FUSED: 219}[method]
+    block = loaded(WorkingSet(method, 12, 4), a_stored_block(method, 12, 30))
+    ring = method.layout(12).ring_at
+    first = [*block[:PENDING], *[0.0] * (ring_at - PENDING), *block[ring:]]
+    first[SHAPE] = shape(1, method.number, 12)
+
+    kept = loaded(WorkingSet(method, 12, 4), struct.pack(f"<{len(first)}d", *first))
+
+    pairs = sorted(zip(kept[ring::2], kept[ring + 1 :: 2], strict=True))
+    assert pairs == sorted(zip(block[ring::2], block[ring + 1 :: 2], strict=True))
+    for index in (NEWEST, TOTAL, HORIZON, SINCE_ALARM, ARMED):
+        assert kept[index] == block[index]
+    assert method is ZSCORE or kept[method.layout(12).hot_at] == 12.0
+
+
+@pytest.mark.parametrize("count", [math.nan, -1.0, math.inf, 2.0**53])
+@pytest.mark.parametrize("index", [COUNT, PENDING])
+def test_a_block_with_an_impossible_count_starts_over(index: int, count: float) -> None:
+    """What is no state of ours must not be scored against, for ever."""
+    damaged = bytearray(a_stored_block(FUSED, 12, 30))
+    memoryview(damaged).cast("d")[index] = count
+
+    block = loaded(WorkingSet(FUSED, 12, 4), bytes(damaged))
+
+    assert (block[COUNT], block[PENDING], block[TOTAL]) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("stored", [b"x", b"\x00" * 8, b"not a block of ours, at all", b"7" * 2000])

@@ -14,7 +14,7 @@ from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import VERSION
+from anomaly_dataplane.state.layout import JOURNAL, VERSION
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import ABSENT, SeriesWrite
 from samples import a_series
@@ -28,7 +28,7 @@ def a_working_set(method: Method = ZSCORE, window: int = 10, slots: int = 4) -> 
 
 
 def add(
-    working_set: WorkingSet, series: Series, samples: int, first: int, step_ms: float = 1000.0
+    working_set: WorkingSet, series: Series, samples: int, first: float, step_ms: float = 1000.0
 ) -> SeriesWrite:
     """Score so many samples of a series and describe to the store what that changed."""
     scores = score_group(
@@ -71,36 +71,68 @@ def apply(stored: bytes, write: SeriesWrite) -> bytes:
 
 @given(
     st.sampled_from([ZSCORE, FUSED]),
-    st.integers(10, 15),
+    st.integers(5, 15),
     st.integers(0, 40),
-    st.integers(1, 40),
+    st.lists(st.tuples(st.integers(1, 40) | st.integers(1, 3), st.booleans()), max_size=20),
 )
-def test_written_ranges_make_the_stored_block_equal_the_cached_one(
-    method: Method, window: int, before: int, added: int
+def test_what_the_store_has_leads_back_to_the_cached_block(
+    method: Method, window: int, before: int, commits: list[tuple[int, bool]]
 ) -> None:
-    """However the new samples lie in ring and season, no byte is forgotten."""
+    """However new samples lie in journal, ring and season, no byte is forgotten.
+
+    The stored block is read by another pod after every commit, and must give what the first has.
+    """
     working_set, series = a_working_set(method, window), a_series()
-    stored = a_stored_block(method, window, before) if before else None
-    block = loaded(working_set, series, stored)
+    stored = a_stored_block(method, window, before) if before else b""
+    block = loaded(working_set, series, stored or None)
+    time_ms, whole = 900_000.0 * before, not before
+    for added, half_hours in commits:
+        step_ms = 900_000.0 if half_hours else 1000.0
+        write = add(working_set, series, added, time_ms / step_ms + 1, step_ms)
+        time_ms += added * step_ms
 
-    write = add(working_set, series, added, before + 1, step_ms=900_000.0)
+        assert write.expected == (stored[:8] or ABSENT)
+        assert write.accepted == added
+        assert write.whole == whole
+        stored, whole = apply(stored, write), False
+        assert loaded(a_working_set(method, window), a_series(), stored) == block
 
-    assert apply(stored or b"", write) == bytes(block.cast("B"))
-    assert write.expected == (stored[:8] if stored else ABSENT)
-    assert write.accepted == added
-    assert write.whole == (stored is None)
+
+@pytest.mark.parametrize(("method", "journal"), [(ZSCORE, 2), (FUSED, 8)])
+def test_single_samples_are_written_next_to_the_scalars(method: Method, journal: int) -> None:
+    """One short range a commit, until the journal is full: then hot fields and ring at once."""
+    working_set, series = a_working_set(method, 30), a_series()
+    loaded(working_set, series, a_stored_block(method, 30, 4))
+    layout = working_set.layout
+
+    writes = [add(working_set, series, 1, 3601 + i) for i in range(2 * journal + 2)]
+
+    ranges = [[(offset, len(data) // 8) for offset, data in write.ranges] for write in writes]
+    small = [[(0, JOURNAL + 2 * i)] for i in range(1, journal + 1)]
+    length = 2 * (journal + 1)
+    turns = [layout.ring_at + 2 * (4 + i * (journal + 1)) for i in range(2)]
+    assert ranges == [
+        *small,
+        [(0, layout.cold_at), (turns[0], length)],
+        *small,
+        [(0, layout.cold_at), (turns[1], length)],
+    ]
 
 
 def test_season_bins_are_written_only_when_the_half_hour_changes() -> None:
-    """Most commits carry the hot scalars and one ring slot, nothing else."""
-    working_set, series = a_working_set(FUSED), a_series()
-    loaded(working_set, series, a_stored_block(FUSED, 10, 4))
+    """The commit that leaves a bin writes it, and with it all that the journal held back."""
+    working_set, series = a_working_set(FUSED, 20), a_series()
+    loaded(working_set, series, a_stored_block(FUSED, 20, 4))
+    layout = working_set.layout
 
-    same = add(working_set, series, 1, 3601, step_ms=1000.0)
-    later = add(working_set, series, 1, 5401, step_ms=1000.0)
+    same = [add(working_set, series, 1, 3601 + i) for i in range(2)]
+    later = add(working_set, series, 1, 5401)
 
-    assert [len(data) for _, data in same.ranges][1:] == [16]
-    assert [len(data) for _, data in later.ranges][1:] == [24, 16]
+    assert [len(write.ranges) for write in same] == [1, 1]
+    (_, hot), (bins, two), (ring, three) = later.ranges
+    assert len(hot) == 8 * layout.cold_at
+    assert (bins, len(two)) == (layout.cold_at + 2 * 2, 8 * 2)
+    assert (ring, len(three)) == (layout.ring_at + 2 * 4, 8 * 6)
 
 
 def test_a_commit_touches_the_expiry_once_a_turn_of_the_window() -> None:

@@ -5,15 +5,15 @@ from libc cimport math
 
 from anomaly_dataplane.detectors cimport alarm, pointers, steps, window
 
-cdef Py_ssize_t COUNT, HORIZON, M2, MEAN, METHOD, NEWEST, TOTAL
+cdef Py_ssize_t COUNT, HORIZON, M2, MEAN, NEWEST, TOTAL
 cdef int UNCHANGED
 cdef int _WARMING, _OUTLIER, _DUPLICATE, _LATE
 cdef double _LARGEST_COUNT
 cdef array _DOUBLES, _INTS, _LONGS
 
 @cython.locals(
-    size=Py_ssize_t, doubles=Py_ssize_t, ring=Py_ssize_t, cold=Py_ssize_t,
-    length=Py_ssize_t, mask=Py_ssize_t, number=int,
+    size=Py_ssize_t, doubles=Py_ssize_t, ring=Py_ssize_t, hot=Py_ssize_t,
+    cold=Py_ssize_t, length=Py_ssize_t, mask=Py_ssize_t, number=int,
     threshold=double, min_samples=Py_ssize_t, lateness=double, above=bint, below=bint,
     least=double, least_share=double, alarm_score=double, hold_off=double, repeat_after=double,
     total=int, i=Py_ssize_t, slot=int, base=Py_ssize_t, time=double, value=double,
@@ -26,6 +26,7 @@ cpdef object score_group(
     object rules,
 )
 cpdef object measure(object block, object layout)
+@cython.locals(hot=Py_ssize_t, cold=Py_ssize_t)
 cpdef object learn(object block, object layout, object method, object times, object values)
 @cython.locals(count=double, i=Py_ssize_t, slot=int)
 cdef void _check(

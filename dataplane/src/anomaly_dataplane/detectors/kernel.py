@@ -14,7 +14,7 @@ from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.detectors.scores import UNCHANGED, Changes, Scores
 from anomaly_dataplane.sample import Code
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, METHOD, NEWEST, TOTAL, Layout
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NEWEST, TOTAL, Layout
 
 __all__ = ["Changes", "Scores", "learn", "measure", "score_group"]
 
@@ -59,7 +59,8 @@ def score_group(
     places = _places(size)
     table, mask = pointers.ints(places), len(places) - 1
 
-    length, doubles, ring, cold = layout.window, layout.doubles, layout.ring_at, layout.cold_at
+    length, doubles, ring = layout.window, layout.doubles, layout.ring_at
+    hot, cold = layout.hot_at, layout.cold_at
     number = method.number
     min_samples = max(rules.min_samples, 1)
     threshold, lateness, alarm_score = rules.threshold, rules.lateness_ms, rules.alarm_score
@@ -106,7 +107,7 @@ def score_group(
         else:
             codes[i] = _WARMING
         score, family, piece = steps.step(
-            number, s, base + METHOD, base + cold, time / 1000.0, value, deviation
+            number, s, base + hot, base + cold, time / 1000.0, value, deviation
         )
         _note(firsts, lasts, row, piece)
         if warm and alarm.raised(s, base, score, alarm_score, hold_off, repeat_after):
@@ -130,11 +131,12 @@ def learn(
     times: array[float],
     values: array[float],
 ) -> None:
-    """Let a method learn samples, in order of time, of which nobody wants the scores."""
+    """Let a method learn samples, in the order given, of which nobody wants the scores."""
     s = pointers.block_doubles(block)
     when, what = pointers.doubles(times), pointers.doubles(values)
+    hot, cold = layout.hot_at, layout.cold_at
     for i in range(min(len(times), len(values))):
-        steps.step(method.number, s, METHOD, layout.cold_at, when[i] / 1000.0, what[i], 0.0)
+        steps.step(method.number, s, hot, cold, when[i] / 1000.0, what[i], 0.0)
 
 
 def _blank(size: int) -> Scores:

@@ -13,7 +13,7 @@ cdef inline array zeros(array like, Py_ssize_t size):
 
 cdef inline double* block_doubles(memoryview slab) except NULL:
     cdef Py_buffer* view = PyMemoryView_GET_BUFFER(slab)
-    if view.itemsize != sizeof(double) or view.readonly or slab.format != "d":
+    if slab.format != "d" or view.readonly or not slab.c_contiguous:
         raise TypeError(f"a slab is writable float64, not {slab.format!r}")
     return <double*> view.buf
 

@@ -1,4 +1,4 @@
-"""Columns and blocks as the kernels index them. Interpreted: what they are, unchanged.
+"""Columns and blocks as the kernels index them. Interpreted: what they are.
 
 Compiled, `pointers.pxd` takes the place of these functions and gives bare C pointers, without the
 cost of a buffer request each. A pointer lives as long as the buffer keeps its size.
@@ -18,25 +18,41 @@ def zeros(like: array[T], size: int) -> array[T]:
 
 
 def block_doubles(slab: memoryview[float]) -> memoryview[float]:
-    """The float64 of a slab of blocks."""
+    """The float64 of a slab of blocks.
+
+    Raises:
+        TypeError: it is no writable memory of float64.
+    """
+    if slab.format != "d" or slab.readonly or not slab.c_contiguous:
+        raise TypeError(f"a slab is writable float64, not {slab.format!r}")
     return slab
 
 
 def doubles(column: array[float]) -> array[float]:
-    """The items of a column of typecode 'd'."""
-    return column
+    """The items of a column of typecode 'd'.
+
+    Raises:
+        TypeError: the column is of another type.
+    """
+    return _typed(column, "d")
 
 
 def ints(column: array[int]) -> array[int]:
     """The items of a column of typecode 'i'."""
-    return column
+    return _typed(column, "i")
 
 
 def longs(column: array[int]) -> array[int]:
     """The items of a column of typecode 'q'."""
-    return column
+    return _typed(column, "q")
 
 
 def octets(column: bytearray) -> bytearray:
     """The items of a column of bytes."""
+    return column
+
+
+def _typed(column: array[T], typecode: str) -> array[T]:
+    if column.typecode != typecode:
+        raise TypeError(f"expected a column of typecode {typecode!r}, got {column.typecode!r}")
     return column

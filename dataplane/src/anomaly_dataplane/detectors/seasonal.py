@@ -2,6 +2,7 @@
 
 48 bins of half an hour, UTC. The current bin is kept with the hot scalars and written back to its
 place among the others only when the next half hour begins, which saves a range in every commit.
+How often a bin was learnt matters for its first samples only, so the others' counts share fields.
 """
 
 from __future__ import annotations
@@ -19,14 +20,22 @@ BIN_MEAN = 5
 BIN_DEVIATION = 6
 BIN_COUNT = 7
 TAIL = 8
-SIZE = TAIL + tail.SIZE
+COUNTS = TAIL + tail.SIZE  # of all bins but the current one, COUNTS_A_FIELD to a float64
 
 BINS = 48
-BIN_SIZE = 3
+BIN_SIZE = 2  # mean and deviation
 COLD_SIZE = BINS * BIN_SIZE
+
+COUNTS_A_FIELD = 8
+COUNT_BITS = 6  # 48 to a field: a float64 holds integers of 53 bits exactly
+COUNT_LIMIT = 63
+"""Counts stop here; beyond 1 / LEAST_RATE, which is 33, more of them changes nothing."""
+
+SIZE = COUNTS + BINS // COUNTS_A_FIELD
 
 DAY = 86400.0
 SMOOTHING = 0.25
+LEAST_RATE = 0.03
 FLOOR_SHARE = 0.1
 
 
@@ -60,11 +69,11 @@ def enter(s: memoryview[float], o: int, bins: int, ts: float) -> int:
         place = bins + BIN_SIZE * left
         s[place] = s[o + BIN_MEAN]
         s[place + 1] = s[o + BIN_DEVIATION]
-        s[place + 2] = s[o + BIN_COUNT]
+        _keep_count(s, o + COUNTS, left, s[o + BIN_COUNT])
     place = bins + BIN_SIZE * wanted
     s[o + BIN_MEAN] = s[place]
     s[o + BIN_DEVIATION] = s[place + 1]
-    s[o + BIN_COUNT] = s[place + 2]
+    s[o + BIN_COUNT] = _count(s, o + COUNTS, wanted)
     s[o + CURRENT] = wanted + 1.0
     return left if left < BINS else -1
 
@@ -95,8 +104,24 @@ def evidence(
             score = abs(s[o + SMOOTH])
         limit = baseline.STD_PER_DEVIATION * deviation + 0.3 * residual + floor
         r = baseline.clip(r, 4.0 * limit)
-    rate = max(0.03, 1.0 / (count + 1.0))
+    rate = max(LEAST_RATE, 1.0 / (count + 1.0))
     s[o + BIN_MEAN] = mean + rate * r
     s[o + BIN_DEVIATION] = deviation + rate * (abs(r) - deviation)
     s[o + BIN_COUNT] = count + 1.0
     return tail.evidence(s, o + TAIL, score, t)
+
+
+def _count(s: memoryview[float], counts: int, of: int) -> float:
+    """How often a bin was learnt, COUNT_LIMIT at most; its field is among those at `counts`."""
+    packed = int(s[counts + of // COUNTS_A_FIELD])
+    return float((packed >> (COUNT_BITS * (of % COUNTS_A_FIELD))) & COUNT_LIMIT)
+
+
+def _keep_count(s: memoryview[float], counts: int, of: int, count: float) -> None:
+    """Set it."""
+    at = counts + of // COUNTS_A_FIELD
+    shift = COUNT_BITS * (of % COUNTS_A_FIELD)
+    packed = int(s[at])
+    before = (packed >> shift) & COUNT_LIMIT
+    after = int(min(count, float(COUNT_LIMIT)))
+    s[at] = float(packed - (before << shift) + (after << shift))

@@ -5,7 +5,7 @@ from cpython.array cimport array
 from anomaly_dataplane.detectors cimport pointers
 from anomaly_dataplane.store cimport octets
 
-cdef Py_ssize_t COUNT, DOUBLE, VERSION, VERSION_BYTES
+cdef Py_ssize_t COUNT, DOUBLE, JOURNAL, PENDING, VERSION, VERSION_BYTES
 cdef int NAMED, TOUCH, WHOLE
 
 @cython.locals(slot=int, i=Py_ssize_t, missing=Py_ssize_t, distinct=Py_ssize_t)
@@ -18,7 +18,9 @@ cpdef list by_partition(array slots, array partitions, Py_ssize_t count)
     size=Py_ssize_t, i=Py_ssize_t, row=int, slot=int, base=Py_ssize_t,
     count=cython.longlong, before=cython.longlong, absent=bint,
     window=cython.longlong, doubles=Py_ssize_t, cold=int, ring=int, end=int,
-    added=cython.longlong, first=cython.longlong, run=cython.longlong,
+    journal=cython.longlong, pending=cython.longlong, added=cython.longlong,
+    place=Py_ssize_t, taken=Py_ssize_t, sample=cython.longlong,
+    unwritten=cython.longlong, first=cython.longlong, run=cython.longlong,
 )
 cpdef object describe(
     object slab, object memory, list owners, bytearray fresh, object layout, int piece,

@@ -10,7 +10,7 @@ from array import array
 from anomaly_dataplane.detectors import pointers
 from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import COUNT, DOUBLE, VERSION, Layout
+from anomaly_dataplane.state.layout import COUNT, DOUBLE, JOURNAL, PENDING, VERSION, Layout
 from anomaly_dataplane.store import NAMED, TOUCH, VERSION_BYTES, WHOLE, Writes, octets
 
 _MOST_RANGES = 4
@@ -92,6 +92,9 @@ def describe(
 ) -> Writes:
     """Stamp changed blocks with new versions and describe to the store what changed.
 
+    As long as the journal has room for a row's samples it takes them, and only the scalars and the
+    journal are written. When it has not, or a cold piece was written, all is and it is empty again.
+
     Args:
         slab: blocks of `layout`.
         memory: the same as bytes.
@@ -125,7 +128,7 @@ def describe(
     ends, offsets = pointers.ints(out.ends), pointers.ints(out.offsets)
     starts, lengths = pointers.ints(out.starts), pointers.ints(out.lengths)
     window, doubles = layout.window, layout.doubles
-    cold, ring = layout.cold_at, layout.ring_at
+    journal, cold, ring = layout.journal, layout.cold_at, layout.ring_at
     end = 0
     for i in range(size):
         row = rows[i]
@@ -137,41 +140,49 @@ def describe(
         octets.copy(expected, VERSION_BYTES * i, raw, DOUBLE * base, VERSION_BYTES)
         absent = s[base + VERSION] == 0.0
         s[base + VERSION] = version + i
-        if new[slot]:
-            new[slot] = 0
-            flags[i] = WHOLE + NAMED if absent else WHOLE
-            offsets[end] = 0
-            starts[end] = base
-            lengths[end] = doubles
-            end += 1
-            ends[i] = end
-            continue
-        if count // window != before // window:
-            flags[i] = TOUCH
+        flags[i] = TOUCH if count // window != before // window else 0
         offsets[end] = 0
         starts[end] = base
-        lengths[end] = cold
-        end += 1
-        if lasts[row] >= 0:
-            offsets[end] = cold + piece * firsts[row]
-            starts[end] = base + offsets[end]
-            lengths[end] = piece * (lasts[row] - firsts[row] + 1)
-            end += 1
+        pending = int(s[base + PENDING])
         added = count - before
-        first = before % window
-        if added >= window:
-            added = window
-            first = 0
-        run = added if added < window - first else window - first
-        offsets[end] = ring + 2 * first
-        starts[end] = base + offsets[end]
-        lengths[end] = 2 * run
-        end += 1
-        if added > run:
-            offsets[end] = ring
-            starts[end] = base + ring
-            lengths[end] = 2 * (added - run)
+        if new[slot]:
+            new[slot] = 0
+            s[base + PENDING] = 0.0
+            flags[i] = WHOLE + NAMED if absent else WHOLE
+            lengths[end] = doubles
+        elif lasts[row] < 0 and pending + added <= journal:
+            place = base + JOURNAL + 2 * pending
+            for sample in range(before, count):
+                taken = base + ring + 2 * (sample % window)
+                s[place] = s[taken]
+                s[place + 1] = s[taken + 1]
+                place += 2
+            s[base + PENDING] = pending + added
+            lengths[end] = place - base
+        else:
+            s[base + PENDING] = 0.0
+            lengths[end] = cold
+            if lasts[row] >= 0:
+                end += 1
+                offsets[end] = cold + piece * firsts[row]
+                starts[end] = base + offsets[end]
+                lengths[end] = piece * (lasts[row] - firsts[row] + 1)
+            unwritten = pending + added
+            first = (before - pending) % window
+            if unwritten >= window:
+                unwritten = window
+                first = 0
+            run = unwritten if unwritten < window - first else window - first
             end += 1
+            offsets[end] = ring + 2 * first
+            starts[end] = base + offsets[end]
+            lengths[end] = 2 * run
+            if unwritten > run:
+                end += 1
+                offsets[end] = ring
+                starts[end] = base + ring
+                lengths[end] = 2 * (unwritten - run)
+        end += 1
         ends[i] = end
     del out.offsets[end:], out.starts[end:], out.lengths[end:]
     return out

@@ -13,6 +13,7 @@ from anomaly_dataplane.detectors.kernel import Changes
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import Begun, BlockCache
+from anomaly_dataplane.state.journal import catch_up, sound
 from anomaly_dataplane.state.layout import SHAPE, start
 from anomaly_dataplane.state.migration import migrate
 from anomaly_dataplane.state.rows import by_partition, describe
@@ -53,7 +54,8 @@ class WorkingSet:
         raw = self._cache.block_bytes(series.slot)
         if stored is not None and len(stored) == layout.size_bytes:
             raw[:] = stored
-            if block[SHAPE] == layout.shape:
+            if block[SHAPE] == layout.shape and sound(block, layout):
+                catch_up(block, layout, self.method)
                 return
             raw[:] = bytes(layout.size_bytes)
         self._cache.fresh[series.slot] = True
