@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import redis
+
 from anomaly_dataplane.contract.config import PipelineConfig
 from anomaly_dataplane.observer import Observer, Unobserved
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.connect import connect
 from certificates import Authority
 from redis_server import RedisServer, redis_server
-from redis_topologies import MASTER, Watched
+from redis_topologies import MASTER, Redises, Watched
 from samples import a_config
 
 ACL_RULES = (
@@ -46,9 +48,16 @@ def a_store(config: PipelineConfig, observer: Observer | None = None) -> Store:
 
 
 @asynccontextmanager
-async def opened(config: PipelineConfig, observer: Observer | None = None) -> AsyncIterator[Store]:
-    """The same, closed whatever happens: uvloop does not end with a connection open."""
-    store = a_store(config, observer)
+async def opened(
+    config: PipelineConfig, observer: Observer | None = None, secret_dir: Path | None = None
+) -> AsyncIterator[Store]:
+    """A store with what a mounted Secret holds, closed whatever happens.
+
+    uvloop does not end while a connection is open.
+    """
+    store = connect(
+        config, observer or Unobserved(), username=None, password=None, secret_dir=secret_dir
+    )
     try:
         yield store
     finally:
@@ -72,15 +81,25 @@ class SecuredRedis:
     authority: Authority
     secret: Path
 
-    def store(self, observer: Observer | None = None, secret: Path | None = None) -> Store:
-        """A store that has nothing but a mounted Secret."""
-        return connect(
-            config_for(self.server, tls={"enabled": True}),
-            observer or Unobserved(),
-            username=None,
-            password=None,
-            secret_dir=secret or self.secret,
-        )
+    def config(self) -> PipelineConfig:
+        """A pipeline on it."""
+        return config_for(self.server, tls={"enabled": True})
+
+    @contextmanager
+    def client(self) -> Iterator[redis.Redis]:
+        """An administrator's."""
+        with Redises([self.server]).client(self.server) as client:
+            yield client
+
+    def allow(self, *rules: str) -> None:
+        """Change the pod's user."""
+        with self.client() as admin:
+            set_user(admin, "pod", *rules)
+
+
+def set_user(admin: redis.Redis, name: str, *rules: str) -> None:
+    """ACL SETUSER. The client's own method would reset what is not named."""
+    admin.execute_command("ACL", "SETUSER", name, *rules)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -165,12 +165,12 @@ class Watched(Redises):
                 server.start()
                 with self.client(server) as client:
                     client.replicaof("127.0.0.1", primary.port)
-        eventually("one primary is left", self._one_primary, within=40, pause=0.05)
+        eventually("all Sentinels agree", self._agree, within=40, pause=0.05)
         super().mend()
 
-    def _one_primary(self) -> bool:
-        roles = self.roles()
-        return list(roles.values()).count("master") == 1 and roles[self.primary().port] == "master"
+    def _agree(self) -> bool:
+        primaries = {port for port, role in self.roles().items() if role == "master"}
+        return {self._named(sentinel) for sentinel in self.sentinels} == primaries
 
 
 class SentinelServer(RedisServer):

@@ -49,6 +49,15 @@ def test_an_empty_document_is_a_complete_pipeline() -> None:
         ({"ingest": {"fastPath": 1}}, "ingest.fastPath: must be true or false, not 1"),
         ({"redis": {"urls": "a:1"}}, "redis.urls: must be a list of strings, not 'a:1'"),
         ({"redis": {"urls": ["a:1", "b"]}}, "redis.urls[1]: must be a string like"),
+        (
+            {"redis": {"mode": "Sentinel"}},
+            "redis.sentinelMaster: is required with mode Sentinel",
+        ),
+        (
+            {"redis": {"sentinelMaster": "mymaster"}},
+            "redis.sentinelMaster: must be empty unless mode is Sentinel",
+        ),
+        ({"redis": {"tls": {"enabled": 1}}}, "redis.tls.enabled: must be true or false, not 1"),
         ({"detektion": {}}, "detektion: unknown field; known: basePath, buffer, detection"),
         ({"detection": []}, "detection: must be an object, not []"),
         ({"version": 2}, "version: must be 1 to 1, not 2"),

@@ -7,6 +7,7 @@ these tests wait for the replicas before they kill, where they count what was th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,6 +19,14 @@ from redis_topologies import Redises, Watched, primary_of
 from senders import Sender
 
 ROUNDS = 10
+
+
+@pytest.fixture(autouse=True)
+def mended(sentinels: Watched, replicated: Redises) -> Iterator[None]:
+    """Others use them too."""
+    yield
+    sentinels.mend()
+    replicated.mend()
 
 
 def replicate(redises: Redises, primary: RedisServer) -> None:
@@ -46,7 +55,6 @@ async def test_a_sentinel_failover_loses_and_doubles_nothing_that_was_replicated
         assert "connection" in failures.kinds
         assert (await store.totals()).samples == 2 * ROUNDS * len(sender.series)
         assert await sender.duplicates(0, 2 * ROUNDS)
-    sentinels.mend()
 
 
 async def test_a_kill_under_load_doubles_nothing(sentinels: Watched) -> None:
@@ -68,7 +76,6 @@ async def test_a_kill_under_load_doubles_nothing(sentinels: Watched) -> None:
         assert (await store.totals()).samples == samples
         assert (sender.rounds - back_at) * len(sender.series) <= samples
         assert samples <= sender.rounds * len(sender.series)
-    sentinels.mend()
 
 
 async def send_until_dead(primary: RedisServer, sender: Sender) -> int:
@@ -108,4 +115,3 @@ async def test_a_cluster_failover_loses_and_doubles_nothing_that_was_replicated(
         assert "connection" in failures.kinds
         assert (await store.totals()).samples == 2 * ROUNDS * len(sender.series)
         assert await sender.duplicates(0, 2 * ROUNDS)
-    replicated.mend()

@@ -142,3 +142,70 @@ async def test_calls_that_meet_while_connecting_share_the_connection(
         ids = await asyncio.gather(*(link.call(pack("CLIENT", "ID")) for _ in range(20)))
 
     assert len(set(ids)) == 1
+
+
+async def test_calls_that_meet_while_connecting_share_its_failure() -> None:
+    """A server that hangs is waited for once, not once for each of them."""
+    logins = 0
+
+    def login() -> Login:
+        nonlocal logins
+        logins += 1
+        return Login()
+
+    link = Link("127.0.0.1", free_port(), login=login, connect_seconds=2.0, answer_seconds=2.0)
+
+    results = await asyncio.gather(
+        *(link.call(pack("PING")) for _ in range(5)), return_exceptions=True
+    )
+
+    assert [type(result) for result in results] == [Unsent] * 5
+    assert logins == 1
+
+
+async def test_a_caller_that_gives_up_does_not_spoil_the_connection_for_others(
+    standalone: RedisServer,
+) -> None:
+    """The first to ask may be cancelled; the connection belongs to all."""
+    with a_link(standalone.port) as link:
+        first = asyncio.create_task(link.call(pack("PING")))
+        second = asyncio.create_task(link.call(pack("PING")))
+        await asyncio.sleep(0)
+        first.cancel()
+
+        assert await second == b"PONG"
+
+
+async def test_a_server_that_wants_no_connection_is_quoted() -> None:
+    """It says so before it is asked anything, as with maxclients or protected mode."""
+
+    async def full(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"-ERR max number of clients reached\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with a_server(full) as port:
+        with a_link(port) as link:
+            for _ in range(3):  # read as an answer, or before there was a question
+                with pytest.raises(exceptions.RedisError, match=r"max number|lost"):
+                    await link.call(pack("PING"))
+
+
+async def test_asking_and_the_request_go_together() -> None:
+    """ASKING holds for the next request on the connection, whoever sends it."""
+    seen = b""
+
+    async def target(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        seen = await reader.readuntil(b"LAST\r\n")
+        writer.write(b"+OK\r\n+one\r\n+two\r\n+three\r\n")
+        await writer.drain()
+        await reader.read()
+        writer.close()
+
+    async with a_server(target) as port:
+        with a_link(port) as link:
+            calls = [link.call_asking(pack("A")), link.call(pack("B")), link.call(pack("LAST"))]
+            assert await asyncio.gather(*calls) == [b"one", b"two", b"three"]
+
+    assert seen == pack("ASKING") + pack("A") + pack("B") + pack("LAST")

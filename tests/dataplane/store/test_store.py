@@ -13,7 +13,7 @@ from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.store import ABSENT, SeriesWrite, Store, Writes
 from anomaly_dataplane.store.memory_store import MemoryStore
-from redis_stores import a_store, config_for, on_sentinels
+from redis_stores import config_for, on_sentinels, opened
 from samples import a_series
 
 NOW = 1_767_225_600_000
@@ -59,20 +59,22 @@ async def commit(store: Store, *rows: SeriesWrite, now: int = NOW) -> list[int]:
 @pytest.fixture(params=["memory", "standalone", "secured", "sentinels", "cluster"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     """An empty store of each kind; the Redis ones share servers and differ by pipeline uid."""
-    made: Store
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    secret = None
     match request.param:
-        case "memory":
-            made = MemoryStore()
-        case "standalone":
-            made = a_store(config_for(request.getfixturevalue("standalone")))
         case "secured":  # TLS with client certificates, and a user with the least rights
-            made = request.getfixturevalue("secured").store()
+            secured = request.getfixturevalue("secured")
+            config, secret = secured.config(), secured.secret
         case "sentinels":
-            made = a_store(on_sentinels(request.getfixturevalue("sentinels")))
+            config = on_sentinels(request.getfixturevalue("sentinels"))
         case "cluster":
-            made = a_store(config_for(*request.getfixturevalue("cluster"), mode="Cluster"))
-    yield made
-    await made.aclose()
+            config = config_for(*request.getfixturevalue("cluster"), mode="Cluster")
+        case _:
+            config = config_for(request.getfixturevalue("standalone"))
+    async with opened(config, secret_dir=secret) as store:
+        yield store
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class Link:
         self._connect_seconds = connect_seconds
         self._answer_seconds = answer_seconds
         self._connection: _Connection | None = None
-        self._connecting = asyncio.Lock()
+        self._opening: asyncio.Task[_Connection] | None = None
 
     @property
     def address(self) -> Address:
@@ -182,29 +182,40 @@ class Link:
 
     def close(self) -> None:
         """Close the socket; a later call opens another."""
+        if self._opening is not None:
+            self._opening.cancel()
         if self._connection is not None:
             self._connection.close(exceptions.ConnectionError("closed"))
 
     async def _connect(self) -> _Connection:
-        async with self._connecting:
-            if self._connection is not None and self._connection.closed is None:
-                return self._connection
-            login = self._login()
-            connection = await self._open(login)
-            if login.password is not None:
-                user = () if login.username is None else (login.username,)
-                try:
-                    await connection.call(pack("AUTH", *user, login.password))
-                except exceptions.ResponseError as error:
-                    connection.close(exceptions.ConnectionError("refused"))
-                    raise exceptions.AuthenticationError(str(error)) from error
-                except exceptions.RedisError as error:
-                    raise Unsent(str(error)) from error
-                except BaseException:  # cancelled: nobody knows this connection yet
-                    connection.close(exceptions.ConnectionError("abandoned"))
-                    raise
-            self._connection = connection
+        """A new connection, or its failure, shared by all calls that meet while it opens."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._log_in())
+            self._opening.add_done_callback(self._opened)
+        return await asyncio.shield(self._opening)
+
+    def _opened(self, opening: asyncio.Task[_Connection]) -> None:
+        self._opening = None
+        if not opening.cancelled() and opening.exception() is None:
+            self._connection = opening.result()
+
+    async def _log_in(self) -> _Connection:
+        login = self._login()
+        connection = await self._open(login)
+        if login.password is None:
             return connection
+        user = () if login.username is None else (login.username,)
+        try:
+            await connection.call(pack("AUTH", *user, login.password))
+        except exceptions.ResponseError as error:
+            connection.close(exceptions.ConnectionError("refused"))
+            raise exceptions.AuthenticationError(str(error)) from error
+        except exceptions.RedisError as error:
+            raise Unsent(str(error)) from error
+        except BaseException:  # cancelled: nobody knows this connection yet
+            connection.close(exceptions.ConnectionError("abandoned"))
+            raise
+        return connection
 
     async def _open(self, login: Login) -> _Connection:
         loop = asyncio.get_running_loop()

@@ -7,15 +7,15 @@ questions go through redis-py, each over a connection of its own that is closed 
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from redis import exceptions
 from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.cluster import parse_cluster_slots
+from redis.utils import str_if_bytes
 
 from anomaly_dataplane.store.access import BadSecret, Login
 from anomaly_dataplane.store.link import Address
@@ -23,7 +23,7 @@ from anomaly_dataplane.store.link import Address
 T = TypeVar("T")
 
 LASTING = (BadSecret, exceptions.AuthenticationError, exceptions.NoPermissionError)
-"""Of several servers' errors the one that tells most: the others may only be down."""
+"""Errors that tell more than those of servers that may only be down."""
 
 
 class Servers(Protocol):
@@ -109,25 +109,25 @@ class Sentinels:
         self._servers = servers
 
     async def locate(self) -> Sequence[Address | None]:
-        sentinel = Sentinel([])  # type: ignore[no-untyped-call]  # redis-py's
-        # Our clients instead of its own: they share the links' TLS context.
-        sentinel.sentinels = [self._sentinels.to(address) for address in self._addresses]
-        random.shuffle(sentinel.sentinels)
-        try:
-            host, port = await sentinel.discover_master(self._name)
-        except exceptions.ConnectionError as error:
-            raise exceptions.ConnectionError(
-                f"no Sentinel knows a primary called {self._name!r}: {error}"
-            ) from error
-        finally:
-            await sentinel.aclose()
-        address = (str(host), int(port))
-        role, *_ = await self._servers.ask(address, lambda client: client.role())
-        if role not in ("master", b"master"):
-            raise exceptions.ConnectionError(
-                f"{host}:{port}, which Sentinel calls the primary, says that it is a replica"
-            )
+        # In any order: one that is cut off from the others must not be believed for ever.
+        address = await _first("Sentinel", _shuffled(self._addresses), self._named_by)
         return [address] * self._partitions
+
+    async def _named_by(self, sentinel: Address) -> Address:
+        named = await self._sentinels.ask(sentinel, self._question)
+        if not named:
+            raise exceptions.ConnectionError(f"watches no primary called {self._name!r}")
+        address = str_if_bytes(named[0]), int(named[1])
+        role, *_ = await self._servers.ask(address, lambda client: client.role())
+        if str_if_bytes(role) != "master":
+            # It has not heard of the last failover yet, or that is still going on.
+            raise exceptions.ConnectionError("names {}:{}, which is a replica".format(*address))
+        return address
+
+    async def _question(self, client: Redis) -> Any:
+        # Not client.sentinel_get_master_addr_by_name(): it answers whether there is one.
+        question = "SENTINEL GET-MASTER-ADDR-BY-NAME"
+        return await client.execute_command(question, self._name)  # type: ignore[no-untyped-call]
 
 
 class Cluster:
@@ -146,21 +146,13 @@ class Cluster:
         self._servers = servers
 
     async def locate(self) -> Sequence[Address | None]:
-        failures: list[tuple[Address, exceptions.RedisError]] = []
         # In any order, lest a node that is cut off from the others is believed again and again.
-        known = random.sample(self._nodes, len(self._nodes))
-        for address in dict.fromkeys((*known, *self._seeds)):
-            try:
-                reply = await self._servers.ask(address, _slots)
-            except exceptions.RedisError as error:
-                failures.append((address, error))
-            else:
-                return self._learn(parse_cluster_slots(reply, current_host=address[0]))
-        lasting = (error for _, error in failures if isinstance(error, LASTING))
-        raise next(lasting, None) or exceptions.ConnectionError(
-            "no node of the Cluster answers: "
-            + "; ".join(f"{host}:{port}: {error}" for (host, port), error in failures)
-        )
+        nodes = dict.fromkeys((*_shuffled(self._nodes), *self._seeds))
+        return self._learn(await _first("node of the Cluster", nodes, self._ranges_of))
+
+    async def _ranges_of(self, node: Address) -> dict[tuple[int, int], dict[str, Any]]:
+        reply = await self._servers.ask(node, _slots)
+        return parse_cluster_slots(reply, current_host=node[0])
 
     def _learn(self, ranges: dict[tuple[int, int], dict[str, Any]]) -> list[Address | None]:
         primaries = {
@@ -175,6 +167,27 @@ class Cluster:
             next((to for (first, last), to in primaries.items() if first <= slot <= last), None)
             for slot in self._slots
         ]
+
+
+async def _first(
+    what: str, addresses: Iterable[Address], ask: Callable[[Address], Awaitable[T]]
+) -> T:
+    """The first answer; if there is none, the error that tells most."""
+    failures: list[tuple[Address, exceptions.RedisError]] = []
+    for address in addresses:
+        try:
+            return await ask(address)
+        except exceptions.RedisError as error:
+            failures.append((address, error))
+    for (host, port), failure in failures:
+        if isinstance(failure, LASTING):
+            raise type(failure)(f"{what} {host}:{port}: {failure}") from failure
+    texts = (f"{host}:{port}: {failure}" for (host, port), failure in failures)
+    raise exceptions.ConnectionError(f"no {what} knows a primary: {'; '.join(texts)}")
+
+
+def _shuffled(addresses: Sequence[Address]) -> list[Address]:
+    return random.sample(addresses, len(addresses))
 
 
 async def _slots(client: Redis) -> Any:
