@@ -12,7 +12,7 @@ from redis import exceptions
 
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Observer, Unobserved
-from anomaly_dataplane.store import ABSENT, SeriesWrite
+from anomaly_dataplane.store import ABSENT, SeriesWrite, Writes
 from anomaly_dataplane.store.access import BadSecret
 from anomaly_dataplane.store.keys import Keys
 from anomaly_dataplane.store.link import Link, Unsent
@@ -66,7 +66,7 @@ def a_store(
 
 
 async def commit(store: RedisStore) -> list[int]:
-    return await store.commit(PARTITION, [WRITE], 0)
+    return await store.commit(PARTITION, Writes.of([WRITE]), 0)
 
 
 @pytest.mark.parametrize("text", PASSING)
