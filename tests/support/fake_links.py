@@ -49,7 +49,7 @@ class FakeServer:
     def answer(self, request: bytes, *, asking: bool) -> object:
         if b"FUNCTION" in request[:40]:
             self.loaded += 1
-            return b"anomaly_pipeline_1"
+            return b"anomaly_pipeline_2"
         self.requests.append(request)
         self.asked += asking
         answer = self._answers.pop(0) if self._answers else self._then

@@ -65,9 +65,8 @@ class Sender:
     async def duplicates(self, first: int, last: int) -> bool:
         """Whether every sample of these rounds, sent again by another pod, is known."""
         other = a_committer(self.store)
-        series = (
-            some_series()
-        )  # each pod has objects of its own: they know their place in its cache
+        # Each pod has objects of its own: they know their place in its cache.
+        series = [a_series(item.metric, **item.labels) for item in self.series]
         for i in range(first, last):
             group = _group(series, i)
             await other.commit(group)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from anomaly_dataplane.errors import StoreUnavailable
-from anomaly_dataplane.store import Store
+from anomaly_dataplane.store import Store, wire
 from anomaly_dataplane.store.keys import Keys
 from redis_server import RedisServer
 from redis_stores import Failures, config_for, opened
@@ -163,4 +163,4 @@ async def test_a_ping_looks_at_every_primary(replicated: Redises) -> None:
     keys = Keys(config.pipeline.uid, 4)
     for port in {primary_of(replicated, keys.totals(p)).port for p in range(4)}:
         with replicated.client(replicated.at(port)) as client:
-            assert "anomaly_pipeline_1" in str(client.function_list())
+            assert wire.FUNCTION in str(client.function_list())

@@ -6,7 +6,6 @@ Hypothesis plays senders, store and shutdown; the blocks in the store say what w
 from __future__ import annotations
 
 import asyncio
-from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from anomaly_dataplane.errors import BufferFull, Draining, StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Batch, Code, Verdicts
 from anomaly_dataplane.series import Series
+from anomaly_dataplane.state.journal import catch_up
 from anomaly_dataplane.state.layout import COUNT
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.memory_store import MemoryStore
@@ -203,7 +203,8 @@ class Interleavings(RuleBasedStateMachine):
         times = []
         for series in self.series:
             (stored,) = await self.memory.read(series.partition, [series])
-            block = array("d", stored or LAYOUT.size_bytes * b"\0")
+            block = memoryview(bytearray(stored or LAYOUT.size_bytes)).cast("d")
+            catch_up(block, LAYOUT, METHODS[Method.ZSCORE])
             times.append([block[LAYOUT.ring_at + 2 * i + 1] for i in range(int(block[COUNT]))])
         return times
 
