@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+import tomllib
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -36,6 +37,19 @@ def test_what_is_tested_here_is_what_was_asked_for() -> None:
         loaded = importlib.import_module(name).__file__
         assert loaded is not None
         assert loaded.endswith(path.stem + expected)
+
+
+def test_uv_compiles_anew_when_and_only_when_a_kernel_has_changed() -> None:
+    """The list of `cache-keys` names them all, and little else."""
+    project = PACKAGE.parents[1]
+    settings = tomllib.loads((project / "pyproject.toml").read_text())
+    patterns = [key["file"] for key in settings["tool"]["uv"]["cache-keys"] if "file" in key]
+    watched = {path for pattern in patterns for path in project.glob(pattern)}
+    compiled_from = set(compiled.sources(PACKAGE))
+
+    assert compiled_from <= watched
+    besides = {path.parent for path in watched - compiled_from}
+    assert besides == {project, PACKAGE / "detectors"}
 
 
 def test_asked_to_interpret_not_one_kernel_is_loaded_compiled() -> None:

@@ -46,13 +46,13 @@ class Group:
     """Samples on their way through one commit, as columns, and what became of them.
 
     Attributes:
-        verdicts: empty until the group is committed.
+        verdicts: set when the group is committed.
     """
 
     series: list[Series]
     times: list[float]
     values: list[float]
-    verdicts: Verdicts = field(default_factory=lambda: Verdicts.empty(0), init=False)
+    verdicts: Verdicts = field(init=False)
 
 
 class Committer:
@@ -86,6 +86,9 @@ class Committer:
                 committed stays so, and sending it again changes nothing.
         """
         started = time.perf_counter()
+        if not group.series:
+            group.verdicts = Verdicts.empty(0)
+            return
         try:
             distinct = await self._commit(group, started)
         except BaseException:

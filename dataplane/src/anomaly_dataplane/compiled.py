@@ -85,11 +85,16 @@ def modules(package: Path) -> list[Path]:
 def digest(package: Path) -> str:
     """What the compiled kernels depend on, as one number."""
     content = hashlib.sha256()
-    for definition in _definitions(package):
-        for path in (definition, definition.with_suffix(".py")):
-            content.update(f"{path.relative_to(package).as_posix()}\n".encode())
-            content.update(path.read_bytes())
+    for path in sources(package):
+        content.update(f"{path.relative_to(package).as_posix()}\n".encode())
+        content.update(path.read_bytes())
     return content.hexdigest()
+
+
+def sources(package: Path) -> list[Path]:
+    """All files that kernels are compiled from."""
+    definitions = _definitions(package)
+    return [*definitions, *(definition.with_suffix(".py") for definition in definitions)]
 
 
 def _definitions(package: Path) -> list[Path]:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import mmap
 from array import array
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import Layout
 from anomaly_dataplane.state.rows import pin
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(NamedTuple):
     """Where the blocks of a group's series are.
 
     Attributes:
@@ -66,8 +65,7 @@ class BlockCache:
     def begin_group(self, series: list[Series]) -> Begun:
         """Pin the cached ones of `series`: no slot of this group is evicted before the next."""
         self._group += 1
-        slots = array("i", bytes(4 * len(series)))
-        return Begun(slots, *pin(series, slots, self._last_group, self._group))
+        return Begun(*pin(series, self._last_group, self._group))
 
     def admit(self, series: Series) -> memoryview[float]:
         """Give a series a zeroed slot, evicting another if none is free; returns its block."""

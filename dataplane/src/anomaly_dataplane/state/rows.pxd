@@ -6,10 +6,11 @@ from anomaly_dataplane.detectors cimport pointers
 from anomaly_dataplane.store cimport octets
 
 cdef Py_ssize_t COUNT, DOUBLE, JOURNAL, PENDING, VERSION, VERSION_BYTES
-cdef int NAMED, TOUCH, WHOLE
+cdef int NAMED, TOUCH, WHOLE, _MOST_RANGES
+cdef array _INTS
 
-@cython.locals(slot=int, i=Py_ssize_t, missing=Py_ssize_t, distinct=Py_ssize_t)
-cpdef tuple pin(list series, array slots, array last_group, long long group)
+@cython.locals(slots=array, slot=int, i=Py_ssize_t, missing=Py_ssize_t, distinct=Py_ssize_t)
+cpdef tuple pin(list series, array last_group, long long group)
 @cython.locals(
     size=Py_ssize_t, order=array, starts=array, i=Py_ssize_t, p=Py_ssize_t, first=Py_ssize_t,
 )

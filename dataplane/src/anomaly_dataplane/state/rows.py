@@ -13,24 +13,25 @@ from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import COUNT, DOUBLE, JOURNAL, PENDING, VERSION, Layout
 from anomaly_dataplane.store import NAMED, TOUCH, VERSION_BYTES, WHOLE, Writes, octets
 
+_INTS = array("i")
+
 _MOST_RANGES = 4
 """Of a row: the hot fields, cold pieces, and the ring's run before and after its end."""
 
 
-def pin(
-    series: list[Series], slots: array[int], last_group: array[int], group: int
-) -> tuple[int, int]:
-    """Fill in the slot of each series and note in which group it was last used.
+def pin(series: list[Series], last_group: array[int], group: int) -> tuple[array[int], int, int]:
+    """Look up the slot of each series and note in which group it was last used.
 
     Args:
         series: of the group, with repeats.
-        slots: as long (typecode 'i'); gets -1 for a series that has none.
         last_group: by slot (typecode 'q').
         group: the number of this one.
 
     Returns:
-        How many of `slots` are -1, and how many different ones there are otherwise.
+        The slots (typecode 'i'), how many of them are -1 because the series has none, and how many
+        different ones there are otherwise.
     """
+    slots = pointers.zeros(_INTS, len(series))
     into, used = pointers.ints(slots), pointers.longs(last_group)
     missing = distinct = 0
     for i in range(len(series)):
@@ -41,7 +42,7 @@ def pin(
         elif used[slot] != group:
             used[slot] = group
             distinct += 1
-    return missing, distinct
+    return slots, missing, distinct
 
 
 def by_partition(
@@ -58,7 +59,7 @@ def by_partition(
         Partition and its rows (typecode 'i').
     """
     size = len(slots)
-    order, starts = array("i", bytes(4 * size)), array("i", bytes(4 * (count + 1)))
+    order, starts = pointers.zeros(_INTS, size), pointers.zeros(_INTS, count + 1)
     rows, at = pointers.ints(order), pointers.ints(starts)
     slot, partition = pointers.ints(slots), pointers.ints(partitions)
     for i in range(size):
@@ -111,19 +112,19 @@ def describe(
         series=[owners[changes.slots[row]] for row in selected],
         expected=bytearray(VERSION_BYTES * size),
         flags=bytearray(size),
-        accepted=array("i", bytes(4 * size)),
-        outliers=array("i", bytes(4 * size)),
-        ends=array("i", bytes(4 * size)),
-        offsets=array("i", bytes(4 * _MOST_RANGES * size)),
-        starts=array("i", bytes(4 * _MOST_RANGES * size)),
-        lengths=array("i", bytes(4 * _MOST_RANGES * size)),
+        accepted=pointers.zeros(_INTS, size),
+        outliers=pointers.zeros(_INTS, size),
+        ends=pointers.zeros(_INTS, size),
+        offsets=pointers.zeros(_INTS, _MOST_RANGES * size),
+        starts=pointers.zeros(_INTS, _MOST_RANGES * size),
+        lengths=pointers.zeros(_INTS, _MOST_RANGES * size),
         memory=memory,
     )
     s, raw, rows = pointers.block_doubles(slab), octets.seen(memory), pointers.ints(selected)
     slots, counts = pointers.ints(changes.slots), pointers.longs(changes.count_before)
     firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
-    found, new = pointers.ints(changes.outliers), octets.writable(fresh)
-    expected, flags = octets.writable(out.expected), octets.writable(out.flags)
+    found, new = pointers.ints(changes.outliers), pointers.octets(fresh)
+    expected, flags = pointers.octets(out.expected), pointers.octets(out.flags)
     accepted, outliers = pointers.ints(out.accepted), pointers.ints(out.outliers)
     ends, offsets = pointers.ints(out.ends), pointers.ints(out.offsets)
     starts, lengths = pointers.ints(out.starts), pointers.ints(out.lengths)

@@ -1,15 +1,15 @@
 # The compiled side of octets.py: the same names, inlined into whoever cimports them.
 from cpython.buffer cimport Py_buffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
 
 cdef extern from "Python.h":
     Py_buffer* PyMemoryView_GET_BUFFER(object view)
 
 
-cdef inline unsigned char* writable(bytearray buffer) except? NULL:
-    return <unsigned char*> PyByteArray_AS_STRING(buffer)
+cdef inline bytes taken(bytearray buffer, Py_ssize_t size):
+    return PyBytes_FromStringAndSize(PyByteArray_AS_STRING(buffer), size)
 
 
 cdef inline unsigned char* fixed(bytes data) except? NULL:

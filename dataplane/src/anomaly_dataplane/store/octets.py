@@ -7,9 +7,9 @@ cost of a buffer request each. A pointer lives as long as the buffer keeps its s
 from __future__ import annotations
 
 
-def writable(buffer: bytearray) -> bytearray:
-    """The bytes of a buffer that is written to."""
-    return buffer
+def taken(buffer: bytearray, size: int) -> bytes:
+    """A copy of the first `size` bytes of a buffer."""
+    return bytes(memoryview(buffer)[:size])
 
 
 def fixed(data: bytes) -> bytes:

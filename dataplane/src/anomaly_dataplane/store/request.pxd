@@ -5,23 +5,38 @@ from cpython.array cimport array
 from anomaly_dataplane.detectors cimport pointers
 from anomaly_dataplane.store cimport octets
 
-cdef Py_ssize_t DOUBLE, VERSION_BYTES
-cdef int NAMED, FURTHER_RANGE
+cdef Py_ssize_t DOUBLE, VERSION_BYTES, ID_BYTES, _HEADER_BYTES, _FRAME_BYTES
+cdef int NAMED, _FURTHER_RANGE
+cdef long long LARGEST_COUNT
 
+@cython.locals(
+    rows=Py_ssize_t, ranges=Py_ssize_t, raised=Py_ssize_t,
+    accepted=cython.longlong, outliers=cython.longlong,
+    header=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, buffer=bytearray,
+    name=bytes, event=bytes,
+)
+cpdef bytes build(
+    object writes, bytes call, bytes opening, bytes closing, long long now_ms,
+    dict names, list events,
+)
+cdef bytearray _room(Py_ssize_t size)
 @cython.locals(found=cython.longlong, i=Py_ssize_t)
-cpdef long long total(array column) except? -1
-cpdef Py_ssize_t put(bytearray buffer, Py_ssize_t at, bytes data) except -1
-@cython.locals(size=Py_ssize_t, name=bytes)
-cpdef Py_ssize_t write_keys(
-    bytearray buffer, Py_ssize_t at, bytes opening, list series
-) except -1
+cdef long long _sum(array column) except? -1
+@cython.locals(size=Py_ssize_t, i=Py_ssize_t, name=bytes)
+cdef Py_ssize_t _keys(unsigned char* into, Py_ssize_t at, bytes opening, list series) except -1
 @cython.locals(rows=Py_ssize_t, first=int, i=Py_ssize_t, k=int, row=int)
-cpdef Py_ssize_t write_header(bytearray buffer, Py_ssize_t at, object writes) except -1
-@cython.locals(size=Py_ssize_t, i=Py_ssize_t, k=int, name=bytes)
-cpdef Py_ssize_t write_ranges(
-    bytearray buffer, Py_ssize_t at, object writes, dict names
+cdef Py_ssize_t _header(unsigned char* into, Py_ssize_t at, object writes) except -1
+@cython.locals(rows=Py_ssize_t, size=Py_ssize_t, i=Py_ssize_t, k=int)
+cdef Py_ssize_t _ranges(
+    unsigned char* into, Py_ssize_t at, object writes, dict names
 ) except -1
-@cython.locals(digits=Py_ssize_t, rest=Py_ssize_t, place=Py_ssize_t)
-cdef Py_ssize_t _open(unsigned char* into, Py_ssize_t at, Py_ssize_t size) noexcept nogil
+cdef Py_ssize_t _put(unsigned char* into, Py_ssize_t at, bytes data) except -1
+cdef Py_ssize_t _number(unsigned char* into, Py_ssize_t at, long long number) noexcept nogil
+cdef Py_ssize_t _line(
+    unsigned char* into, Py_ssize_t at, int kind, long long number
+) noexcept nogil
+@cython.locals(end=Py_ssize_t, place=Py_ssize_t)
+cdef Py_ssize_t _decimal(unsigned char* into, Py_ssize_t at, long long number) noexcept nogil
+cdef int _digits(long long number) noexcept nogil
 cdef Py_ssize_t _end(unsigned char* into, Py_ssize_t at) noexcept nogil
 cdef Py_ssize_t _short(unsigned char* into, Py_ssize_t at, int number) noexcept nogil
