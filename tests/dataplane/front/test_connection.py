@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -157,3 +159,81 @@ async def test_what_is_held_of_a_body_is_given_back(fronted: Fronted) -> None:
                 await fronted.sweep(2)
         while bodies.arriving_bytes or fronted.front.connections:  # noqa: ASYNC110
             await asyncio.sleep(0)
+
+
+class Recorder(asyncio.Transport):
+    """Takes part in nothing and notes what it is told."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        super().__init__({"socket": opened})
+        self.written: list[bytes] = []
+        self.reading = True
+
+    def write(self, data: object) -> None:
+        assert isinstance(data, bytes)
+        self.written.append(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading
+        self.reading = True
+
+    async def answers(self, count: int) -> list[object]:
+        """How many samples each answer accepted, once there are so many answers."""
+        while len(self.written) < count:  # noqa: ASYNC110  # a list has no event
+            await asyncio.sleep(0)
+        return [json.loads(text.partition(b"\r\n\r\n")[2])["accepted"] for text in self.written]
+
+
+@pytest.fixture
+def transport() -> Iterator[Recorder]:
+    with socket.socket() as opened:
+        yield Recorder(opened)
+
+
+def numbered(count: int) -> bytes:
+    return request(body=b"[" + b",".join([SAMPLE] * count) + b"]")
+
+
+async def test_what_comes_while_a_request_is_in_work_waits_and_stops_the_reading(
+    fronted: Fronted, transport: Recorder
+) -> None:
+    """A sender cannot pile up more than one packet; nothing is lost, and order is kept."""
+    connection = fronted.front()
+    connection.connection_made(transport)
+    connection.data_received(numbered(1))
+    assert transport.reading
+    connection.data_received(numbered(2) + numbered(3)[:50])
+    assert not transport.reading
+    connection.data_received(numbered(3)[50:])
+    assert await transport.answers(3) == [1, 2, 3]
+    assert transport.reading
+    connection.connection_lost(None)
+
+
+async def test_a_sender_that_does_not_read_its_answers_gets_no_more(
+    fronted: Fronted, transport: Recorder
+) -> None:
+    """What it sends meanwhile waits, however it is cut."""
+    connection = fronted.front()
+    connection.connection_made(transport)
+    connection.data_received(numbered(1)[:-5])
+    connection.pause_writing()
+    connection.data_received(numbered(1)[-5:])
+    assert transport.reading
+    connection.data_received(numbered(2))
+    connection.data_received(numbered(3))
+    assert not transport.reading
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not transport.written
+    connection.resume_writing()
+    assert await transport.answers(3) == [1, 2, 3]
+    assert transport.reading
+    connection.connection_lost(None)
