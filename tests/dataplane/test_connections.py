@@ -32,7 +32,7 @@ class Gate:
 @pytest.fixture
 async def gate() -> AsyncIterator[Gate]:
     server = web.Server(hello)
-    made = ConnectionGate(server, max_connections=2)
+    made = ConnectionGate(server, max_connections=2, new=server)
     listener = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
     yield Gate(made, listener.sockets[0].getsockname()[1])
     listener.close()

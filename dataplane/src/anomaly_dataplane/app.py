@@ -95,10 +95,10 @@ def http_app(pod: Pod) -> web.Application:
     return app
 
 
-def front(pod: Pod, server: web.Server) -> Front:
-    """The short way to the same intake; `server` gets the connections that need more."""
+def front(pod: Pod, aiohttp: Callable[[], web.RequestHandler]) -> Front:
+    """The short way to the same intake; `aiohttp` makes the connections that need more."""
     return Front(
-        server,
+        aiohttp,
         pod.intake,
         pod.bodies,
         pod.telemetry,

@@ -29,12 +29,17 @@ class ConnectionGate:
 
     Args:
         server: aiohttp's.
-        front: gets new connections in its place, if there is one.
+        new: makes the protocol of a connection: of `server`, or of `front` if there is one.
     """
 
     def __init__(
-        self, server: web.Server, max_connections: int, front: Front | None = None
+        self,
+        server: web.Server,
+        max_connections: int,
+        new: Callable[[], asyncio.BaseProtocol],
+        front: Front | None = None,
     ) -> None:
+        self._new = new
         self._server = server
         self._front = front
         self._max_connections = max_connections
@@ -42,11 +47,10 @@ class ConnectionGate:
 
     def __call__(self) -> asyncio.BaseProtocol:
         """The protocol of a new connection."""
-        front = self._front
-        fronted = len(front.connections) if front is not None else 0
+        fronted = len(self._front.connections) if self._front is not None else 0
         if fronted + len(self._server.connections) >= self._max_connections:
             return _TurnAway()
-        return front() if front is not None else self._server()
+        return self._new()
 
     def close_silent(self) -> None:
         """Close the connections that have sent no request since the call before this one."""

@@ -14,6 +14,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -22,6 +23,7 @@ from anomaly_dataplane.app import Pod, front, http_app, running
 from anomaly_dataplane.connections import ConnectionGate
 from anomaly_dataplane.contract.runtime import TERMINATION_GRACE_SECONDS
 from anomaly_dataplane.health import admin_app
+from anomaly_dataplane.http_handler import HttpHandler
 
 ADMIN_CONNECTIONS = 100
 
@@ -104,19 +106,22 @@ async def _listen(
 ) -> AsyncIterator[int]:
     """Serve an application on a port, behind the front if `fast_path`; yields the port."""
     settings = pod.settings
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        auto_decompress=False,  # ingest/body.py does it, within bounds
-        keepalive_timeout=settings.keepalive_seconds,
-        shutdown_timeout=_CLOSING_SECONDS,
-    )
+    loop = asyncio.get_running_loop()
+    runner = web.AppRunner(app, shutdown_timeout=_CLOSING_SECONDS)
     await runner.setup()
     try:
         assert runner.server is not None
-        fast = front(pod, runner.server) if fast_path else None
-        gate = ConnectionGate(runner.server, max_connections, fast)
-        loop = asyncio.get_running_loop()
+        handler = partial(
+            HttpHandler,
+            runner.server,
+            pod.telemetry,
+            loop=loop,
+            access_log=None,
+            auto_decompress=False,  # ingest/body.py does it, within bounds
+            keepalive_timeout=settings.keepalive_seconds,
+        )
+        fast = front(pod, handler) if fast_path else None
+        gate = ConnectionGate(runner.server, max_connections, fast or handler, fast)
         listener = _socket(settings.bind, port)
         server = await loop.create_server(gate, sock=listener, backlog=_BACKLOG)
         try:

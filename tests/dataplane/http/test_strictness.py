@@ -82,9 +82,25 @@ async def test_a_broken_request_is_refused_and_nothing_after_it_is_read(
     async with wire(pod.ports.http_port) as opened:
         answer = await opened.ask(text + request())
         assert answer.status == 400
+        assert answer.error.startswith("this is not HTTP as it should be: ")
         assert await opened.closed()
     assert await pod.accepted() == 0
-    assert (await pod.admin("/livez")).status == 200
+    assert 'requests_rejected_total{code="400"} 1' in (await pod.admin("/metrics")).text
+
+
+async def test_what_is_said_and_logged_of_a_broken_request_is_short(
+    pod: RunningPod, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However long it was; nobody can fill the log, nor get back more than was sent."""
+    caplog.set_level("INFO")
+    for text in (b"\0" * 200_000, raw("X: " + "\x01" * 8000), raw("Y: " + "y" * 9000)):
+        caplog.clear()
+        async with wire(pod.ports.http_port) as opened:
+            answer = await opened.ask(text)
+            assert answer.status == 400
+            assert len(answer.body) < 300
+        assert len(caplog.text) < 300
+        assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())

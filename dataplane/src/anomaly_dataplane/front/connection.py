@@ -108,6 +108,11 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._go_on()
 
+    @property
+    def arriving(self) -> int:
+        """Bytes that have come of a request that is not complete."""
+        return len(self._arriving)
+
     def close(self) -> None:
         """Close the connection once what was taken is answered and sent."""
         if self._transport is not None and self._taken is None:

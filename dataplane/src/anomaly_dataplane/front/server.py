@@ -33,13 +33,13 @@ class Front:
         connections: those that were not handed over.
 
     Args:
-        server: aiohttp's, for whatever is no plain request.
+        aiohttp: makes a connection of aiohttp's, for whatever is no plain request.
         paths: of the ingest route.
     """
 
     def __init__(
         self,
-        server: web.Server,
+        aiohttp: Callable[[], web.RequestHandler],
         intake: Intake,
         bodies: BodyReader,
         telemetry: Telemetry,
@@ -49,7 +49,7 @@ class Front:
         max_body_bytes: int,
         keepalive_seconds: float,
     ) -> None:
-        self.aiohttp = server
+        self.aiohttp = aiohttp
         self.intake = intake
         self.bodies = bodies
         self.telemetry = telemetry

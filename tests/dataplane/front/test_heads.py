@@ -1,0 +1,105 @@
+"""Which requests the front takes itself. That it refuses nothing is shown in `../http/`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from anomaly_dataplane.contract.runtime import PATH_INGEST
+from anomaly_dataplane.front import heads as heads_module
+from anomaly_dataplane.front.heads import MAX_HEAD_BYTES, Head, Heads
+from anomaly_dataplane.ingest.intake import Wishes
+from raw_http import request
+
+SAMPLE = b'{"metric":"m","value":1}'
+
+
+@pytest.fixture
+async def heads() -> Heads:
+    return Heads({PATH_INGEST, "/team/boiler" + PATH_INGEST}, 1000, asyncio.get_running_loop())
+
+
+def head(*headers: str, target: str = PATH_INGEST, size: int = 24, **more: str) -> bytes:
+    body = b"x" * size
+    return request("POST", target, body, *headers, **more)[: -size or None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (head(), Head(PATH_INGEST, 24, "", Wishes())),
+        (b"\r\n" + head(), Head(PATH_INGEST, 24, "", Wishes())),
+        (head(size=1000), Head(PATH_INGEST, 1000, "", Wishes())),
+        (
+            head("Connection: keep-alive", "User-Agent: x", target="/team/boiler" + PATH_INGEST),
+            Head("/team/boiler" + PATH_INGEST, 24, "", Wishes()),
+        ),
+        (
+            head("Content-Encoding: GZIP", target=PATH_INGEST + "?strict"),
+            Head(PATH_INGEST, 24, "gzip", Wishes(strict=True)),
+        ),
+        (
+            head("content-type: application/x-ndjson", target=PATH_INGEST + "?verdict%73=1"),
+            Head(PATH_INGEST, 24, "", Wishes(lines=True, verdicts=True)),
+        ),
+    ],
+)
+async def test_a_plain_head_is_read(heads: Heads, text: bytes, expected: Head) -> None:
+    """Twice: as it is parsed and as it is remembered."""
+    for _ in range(2):
+        assert heads.read(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        request("GET", PATH_INGEST, None),
+        request("PUT").removesuffix(SAMPLE),
+        request("POST", PATH_INGEST, None),
+        head(version="1.0"),
+        head(size=0),
+        head(size=1001),
+        head("Connection: close"),
+        head("Expect: 100-continue"),
+        head("Content-Encoding: br"),
+        head("Connection: upgrade", "Upgrade: h2c"),
+        head("Connection: upgrade", "Upgrade: websocket"),
+        head("Content-Length: 24"),
+        head("Transfer-Encoding: chunked"),
+        head("X: " + "y" * MAX_HEAD_BYTES),
+        head(target=PATH_INGEST + "?verdict=1"),
+        head(target=PATH_INGEST + "?verdicts=x"),
+        head(target=PATH_INGEST + "#part"),
+        head(target="/nowhere"),
+        head(target="http://elsewhere" + PATH_INGEST),
+        head(target="/api/v1/%69ngest"),
+        head() + head(),
+        head() + b"x\r\n\r\n",
+        b"\r\n\r\n",
+        head().replace(b"\r\n", b"\n") + b"\r\n\r\n",
+    ],
+)
+async def test_another_head_is_not(heads: Heads, text: bytes) -> None:
+    """Odd or broken, it is aiohttp's."""
+    for _ in range(2):
+        assert heads.read(text) is None
+
+
+async def test_a_head_that_came_in_part_may_become_plain_until_something_is_wrong(
+    heads: Heads,
+) -> None:
+    """Each of its beginnings may; what cannot is known at once."""
+    whole = head("X: y")
+    assert all(heads.may_become_plain(whole[:end]) for end in range(1, len(whole) - 1))
+    for wrong in (b"G", b"POST x", b"POST /\0", whole[:-4].replace(b"\r\n", b"\n") + b"\nX: y"):
+        assert not heads.may_become_plain(wrong)
+    assert not heads.may_become_plain(whole[:-4] + b"y" * MAX_HEAD_BYTES)
+
+
+async def test_remembered_heads_are_bounded(heads: Heads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that numbers requests must not fill the memory; every head is read all the same."""
+    monkeypatch.setattr(heads_module, "_REMEMBERED", 10)
+    for i in range(35):
+        assert heads.read(head(f"X-Request-ID: {i}")) is not None
+        assert len(heads._known) <= 10
