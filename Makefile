@@ -54,9 +54,17 @@ fmt: setup ## Mend what can be mended
 	$(RUN) ruff format .
 
 .PHONY: bench
-bench: setup ## Measure what a sample costs, against a Go service (15 minutes; ARGS="--only W1,W2 --rounds 1")
+bench: setup ## Measure what a sample costs, against a Go service (15 minutes; ARGS="--only W1,W2")
 	@hack/ensure-redis
 	@PYTHONPATH=hack $(RUN) python -m bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: ## The same in one short round: whether it works, not what it costs
+	@$(MAKE) --no-print-directory bench ARGS="--rounds 1 --seconds 1 --series 2000 $(ARGS)"
+
+.PHONY: capacity
+capacity: setup ## What it takes to carry a load (ARGS="--series 100000 --interval 10s"; docs/scale.md)
+	@$(RUN) python -m bench.capacity $(ARGS)
 
 .PHONY: render
 render: setup ## Print the objects that FILE becomes, without a cluster

@@ -77,7 +77,7 @@ def _costs(results: Results) -> Costs:
         "pods",
         several,
         variants.several(1, "random").name,
-        lambda run: run.conflicts / run.sent,
+        lambda run: run.stale,
     )
     read = _excess(
         results, "overflow", [variants.OVERFLOW.name], variants.FUSED.name, lambda run: 1.0

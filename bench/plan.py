@@ -9,7 +9,7 @@ from bench import variants
 from bench.errors import BenchError
 from bench.variants import Ours, Variant
 
-_START_SECONDS = 3.0
+_START_SECONDS = 2.0
 """Of starting and stopping the processes of a run, and of a warm-up longer than asked."""
 _FILL_SECONDS = 20.0
 _AOF_SECONDS = 8.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -119,7 +120,7 @@ def _section(runs: Sequence[Run], section: str) -> list[str]:
         if pod is None or redis is None or total is None or throughput is None or p99 is None:
             rows.append((variant, *("-",) * 7))
             continue
-        conflicts = sum(run.conflicts for run in sound) / sum(run.sent for run in sound) * 1000
+        conflicts = 1000 * statistics.median(run.stale for run in sound)
         largest = max(max(run.pod_rss_bytes) for run in sound)
         rows.append(
             (

@@ -73,6 +73,8 @@ class Bench:
             for name, words in _UNWANTED.items()
             if counted.get(name, 0)
         ]
+        meet = len(pods) if pick == "random" else 1
+        counted["first"] = meet * turn.workload.load.series
         return record(turn, report, committed, counted, problems)
 
     def _peer(self, turn: Turn, variant: Peer, folder: Path, store: Server) -> Run:
@@ -166,6 +168,7 @@ def record(
         groups=int(counted.get("batch_series_count", 0)),
         group_seconds=counted.get("commit_duration_seconds_sum", 0.0),
         conflicts=int(counted.get("commit_conflicts_total", 0)),
+        first=int(counted.get("first", 0)),
         sent=report.sent,
         committed=committed,
         problems=problems,

@@ -26,7 +26,7 @@ type body struct {
 	times   []int64
 	labels  [][]byte // of remote write, encoded
 	at      int
-	turned  bool // every series was sent at least once
+	turns   int // how often every series was sent
 	random  *rand.Rand
 	text    []byte
 	message []byte
@@ -53,14 +53,15 @@ func newBody(o *options, number int) *body {
 }
 
 // next returns the next request's body, valid until the following call, and its samples. Runs of
-// a series are not cut, so there may be more than -batch.
-func (b *body) next() ([]byte, int) {
+// a series are not cut, so there may be more than -batch; fewer if it is to end with the turn, that
+// is after the last series.
+func (b *body) next(endWithTurn bool) ([]byte, int) {
 	b.text, b.message = b.text[:0], b.message[:0]
 	if b.o.format == "array" {
 		b.text = append(b.text, '[')
 	}
-	sent := 0
-	for sent < b.o.batch {
+	sent, turns := 0, b.turns
+	for sent < b.o.batch && !(endWithTurn && b.turns > turns) {
 		i := b.at
 		var encoded []byte
 		if b.o.format == "prw" {
@@ -94,7 +95,8 @@ func (b *body) next() ([]byte, int) {
 		}
 		b.at++
 		if b.at == len(b.devices) {
-			b.at, b.turned = 0, true
+			b.at = 0
+			b.turns++
 		}
 	}
 	switch b.o.format {

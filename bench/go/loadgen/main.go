@@ -4,10 +4,11 @@
 // -start-ms on, so that no sample is late or a duplicate as long as a series gets fewer samples a
 // second than it has steps.
 //
-// Two phases: the warm-up, a closed loop that lasts until every series was sent once and -warm is
-// over; then, when all its answers are in, the measurement, closed loop or, with -rate, open loop
-// with latency counted from the scheduled time. It, too, ends when all answers are in, so that CPU
-// time and samples are those of exactly the same requests. One JSON object goes to standard output.
+// Two phases: the warm-up, a closed loop that lasts until every series was sent once to every target
+// that may get it and -warm is over; then, when all its answers are in, the measurement, closed loop
+// or, with -rate, open loop with latency counted from the scheduled time. It, too, ends when all
+// answers are in, so that CPU time and samples are those of exactly the same requests. One JSON
+// object goes to standard output.
 package main
 
 import (

@@ -26,7 +26,7 @@ type report struct {
 func run(o *options, senders []*sender, watched []process) (*report, error) {
 	warmEnd := time.Now().Add(o.warm)
 	warm, err := phase(senders, func(s *sender) error {
-		for time.Now().Before(warmEnd) || !s.body.turned {
+		for time.Now().Before(warmEnd) || !s.warm() {
 			if err := s.send(time.Now()); err != nil {
 				return err
 			}

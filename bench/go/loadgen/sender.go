@@ -65,12 +65,13 @@ func (s *sender) openLoop(start, end time.Time) error {
 
 // send makes one request and waits for its answer; since is what its latency counts from.
 func (s *sender) send(since time.Time) error {
-	content, samples := s.body.next()
+	target := s.target()
+	content, samples := s.body.next(!s.warm())
 	s.request = append(s.request[:0], s.head...)
 	s.request = strconv.AppendInt(s.request, int64(len(content)), 10)
 	s.request = append(s.request, "\r\n\r\n"...)
 	s.request = append(s.request, content...)
-	w, err := s.wire()
+	w, err := s.wire(target)
 	if err != nil {
 		return err
 	}
@@ -90,12 +91,29 @@ func (s *sender) send(since time.Time) error {
 	return nil
 }
 
-func (s *sender) wire() (*wire, error) {
-	target := s.number % len(s.wires)
-	if !s.o.pinned {
-		// Not in turn: with an even number of series each would always meet the same target.
-		target = rand.IntN(len(s.wires))
+// warm tells whether every target that may get a series has had it.
+func (s *sender) warm() bool {
+	if s.o.pinned {
+		return s.body.turns > 0
 	}
+	return s.body.turns >= len(s.wires)
+}
+
+// target says where the next request goes.
+func (s *sender) target() int {
+	switch {
+	case s.o.pinned:
+		return s.number % len(s.wires)
+	case !s.warm():
+		// Each target once for every series, whatever chance would do.
+		return (s.number + s.body.turns) % len(s.wires)
+	default:
+		// Not in turn: with an even number of series each would always meet the same target.
+		return rand.IntN(len(s.wires))
+	}
+}
+
+func (s *sender) wire(target int) (*wire, error) {
 	if s.wires[target] == nil {
 		conn, err := net.Dial("tcp", s.o.targets[target])
 		if err != nil {
