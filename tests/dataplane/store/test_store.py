@@ -11,7 +11,7 @@ import pytest
 
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.store import ABSENT, SeriesWrite, Store, Writes
+from anomaly_dataplane.store import ABSENT, SeriesWrite, Store, Totals, Writes
 from anomaly_dataplane.store.memory_store import MemoryStore
 from redis_stores import config_for, on_sentinels, opened
 from samples import a_series
@@ -249,6 +249,44 @@ async def test_every_partition_belongs_to_a_lane(
     assert lanes[0] == 0
     several = "[cluster" in request.node.name
     assert set(lanes) <= {0, 1, 2} if several else set(lanes) == {0}
+
+
+async def test_a_commit_of_nothing_changes_nothing(store: Store) -> None:
+    """It asks whether a commit would be taken."""
+    assert await store.commit(0, Writes.of(), NOW) == []
+    assert await store.totals() == Totals()
+
+
+async def test_rows_with_several_ranges_stand_beside_refused_ones(
+    store: Store, series: Series, neighbour: Series
+) -> None:
+    """What is refused is skipped with all that belongs to it, names and anomalies included."""
+    await commit(store, creation(series, block(1, *range(6)), accepted=1))
+    stale = creation(series, block(9, 9.0), accepted=5, outliers=2)
+    rows = [
+        replace(stale, anomalies=[an_anomaly(series)]),
+        creation(neighbour, block(3, 4.0), accepted=2, outliers=1),
+    ]
+    assert await commit(store, *rows) == [0]
+    ranges = [
+        (0, block(4, 7.0)),
+        (3, struct.pack("<d", 8.0)),
+        (5, struct.pack("<2d", 9.0, 10.0)),
+    ]
+    rows = [
+        replace(stale, expected=version(7), ranges=ranges, whole=False),
+        SeriesWrite(neighbour, version(3), [(0, block(5, 6.0))], touch=True, accepted=1),
+    ]
+    assert await commit(store, *rows) == [0]
+    assert await commit(store, SeriesWrite(series, version(1), ranges, accepted=1)) == []
+
+    assert await store.read(series.partition, [series, neighbour]) == [
+        block(4, 7.0, 1.0, 8.0, 3.0, 9.0, 10.0),
+        block(5, 6.0),
+    ]
+    totals = await store.totals()
+    assert (totals.samples, totals.outliers, totals.anomalies) == (5, 1, 0)
+    assert totals.series == 2
 
 
 async def test_a_ping_of_a_serving_store_returns(store: Store) -> None:

@@ -67,8 +67,8 @@ class BlockCache:
         self._group += 1
         return Begun(*pin(series, self._last_group, self._group))
 
-    def admit(self, series: Series) -> memoryview[float]:
-        """Give a series a zeroed slot, evicting another if none is free; returns its block."""
+    def admit(self, series: Series) -> int:
+        """Give a series a slot, evicting another if none is free; what is in it is of no use."""
         slot = self._free.pop() if self._free else self._evict()
         self.owners[slot] = series
         self.partitions[slot] = series.partition
@@ -76,9 +76,7 @@ class BlockCache:
         self.partition_count = max(self.partition_count, series.partition + 1)
         self._last_group[slot] = self._group
         series.slot = slot
-        size = self._layout.size_bytes
-        self.octets[slot * size : (slot + 1) * size] = bytes(size)
-        return self.block(slot)
+        return slot
 
     def block(self, slot: int) -> memoryview[float]:
         """The block in a slot, writable in place."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from array import array
 
+from anomaly_dataplane.detectors import pointers
 from anomaly_dataplane.detectors.kernel import learn
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.state.layout import COUNT, JOURNAL, LARGEST_COUNT, PENDING, Layout
 
+_DOUBLES = array("d")
+
 
 def sound(block: memoryview[float], layout: Layout) -> bool:
     """Whether the numbers that `catch_up` and the kernels go by can be those of a block."""
-    count, pending = block[COUNT], block[PENDING]
+    s = pointers.block_doubles(block)
+    count, pending = s[COUNT], s[PENDING]
     return 0.0 <= pending <= layout.journal and pending <= count < LARGEST_COUNT
 
 
@@ -24,14 +28,22 @@ def catch_up(block: memoryview[float], layout: Layout, method: Method) -> None:
     """Put the samples of the journal into the ring and have the method learn them.
 
     The journal stays, as it does in the store; the next commits append to it.
+
+    Args:
+        block: a sound one.
+        layout: its layout.
+        method: whose fields it has.
     """
-    pending = int(block[PENDING])
-    if not pending:
+    s = pointers.block_doubles(block)
+    pending = int(s[PENDING])
+    if pending == 0:
         return
-    end = JOURNAL + 2 * pending
-    values, times = array("d", block[JOURNAL:end:2]), array("d", block[JOURNAL + 1 : end : 2])
-    first = int(block[COUNT]) - pending
+    times, values = pointers.zeros(_DOUBLES, pending), pointers.zeros(_DOUBLES, pending)
+    when, what = pointers.doubles(times), pointers.doubles(values)
+    window, ring = layout.window, layout.ring_at
+    first = int(s[COUNT]) - pending
     for i in range(pending):
-        at = layout.ring_at + 2 * ((first + i) % layout.window)
-        block[at], block[at + 1] = values[i], times[i]
+        at = ring + 2 * ((first + i) % window)
+        what[i] = s[at] = s[JOURNAL + 2 * i]
+        when[i] = s[at + 1] = s[JOURNAL + 2 * i + 1]
     learn(block, layout, method, times, values)

@@ -50,15 +50,15 @@ class WorkingSet:
     def fill(self, series: Series, stored: bytes | None) -> None:
         """Cache what the store holds of a series of the current group."""
         layout = self.layout
-        block = self._cache.admit(series)
-        raw = self._cache.block_bytes(series.slot)
+        slot = self._cache.admit(series)
+        block, raw = self._cache.block(slot), self._cache.block_bytes(slot)
         if stored is not None and len(stored) == layout.size_bytes:
             raw[:] = stored
             if block[SHAPE] == layout.shape and sound(block, layout):
                 catch_up(block, layout, self.method)
                 return
-            raw[:] = bytes(layout.size_bytes)
-        self._cache.fresh[series.slot] = True
+        raw[:] = bytes(layout.size_bytes)
+        self._cache.fresh[slot] = True
         if stored is None:
             start(block, layout)
         else:
