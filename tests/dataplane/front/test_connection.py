@@ -16,7 +16,7 @@ from anomaly_dataplane.front.server import Front
 from anomaly_dataplane.settings import read_settings
 from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.telemetry import Telemetry
-from raw_http import request, wire
+from raw_http import Wire, request, wire
 from samples import a_config
 
 SAMPLE = b'{"metric":"m","value":1}'
@@ -114,17 +114,35 @@ async def test_a_connection_with_any_other_request_is_aiohttps_from_there_on(
 
 @pytest.mark.parametrize("cut", [3, 30, -5])
 async def test_a_request_that_is_slow_is_aiohttps_to_wait_for(fronted: Fronted, cut: int) -> None:
-    """After a whole sweep, and not before."""
-    async with wire(fronted.port) as opened:
-        assert (await opened.ask(request())).json["accepted"] == 1
+    """After a whole sweep, and not before; one that came in time leaves no trace."""
+
+    async def some_of_it(opened: Wire) -> None:
         await opened.send(request()[:cut])
         while not any(c.arriving for c in fronted.front.connections):  # noqa: ASYNC110
             await asyncio.sleep(0)
         await fronted.sweep()
         assert fronted.front.connections
+
+    async with wire(fronted.port) as opened:
+        for _ in range(2):
+            await some_of_it(opened)
+            assert (await opened.ask(request()[cut:])).json["accepted"] == 1
+        await some_of_it(opened)
         await fronted.sweep()
         assert not fronted.front.connections
         assert (await opened.ask(request()[cut:])).body == b"aiohttp"
+
+
+async def test_a_head_that_comes_in_drops_is_slow_too(fronted: Fronted) -> None:
+    """Each drop is no progress; only requests are."""
+    async with wire(fronted.port) as opened:
+        assert (await opened.ask(request())).json["accepted"] == 1
+        for size in (1, 2):
+            await opened.send(b"PO"[size - 1 : size])
+            while not any(c.arriving == size for c in fronted.front.connections):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            await fronted.sweep()
+        assert not fronted.front.connections
 
 
 async def test_a_connection_ends_after_as_many_idle_sweeps_as_it_is_kept_for(
@@ -174,6 +192,12 @@ class Recorder(asyncio.Transport):
         assert isinstance(data, bytes)
         self.written.append(data)
 
+    def close(self) -> None:
+        pass
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.owner = protocol
+
     def is_closing(self) -> bool:
         return False
 
@@ -216,6 +240,21 @@ async def test_what_comes_while_a_request_is_in_work_waits_and_stops_the_reading
     assert await transport.answers(3) == [1, 2, 3]
     assert transport.reading
     connection.connection_lost(None)
+
+
+async def test_a_connection_that_is_handed_over_is_read_on(
+    fronted: Fronted, transport: Recorder
+) -> None:
+    """Though reading had stopped, since the other request came while one was in work."""
+    connection = fronted.front()
+    connection.connection_made(transport)
+    connection.data_received(numbered(1))
+    connection.data_received(request("GET", "/", None))
+    assert not transport.reading
+    assert await transport.answers(1) == [1]
+    assert isinstance(transport.owner, web.RequestHandler)
+    assert transport.reading
+    transport.owner.connection_lost(None)
 
 
 async def test_a_sender_that_does_not_read_its_answers_gets_no_more(

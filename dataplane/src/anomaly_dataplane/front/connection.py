@@ -171,7 +171,6 @@ class Connection(asyncio.Protocol):
         self._at = 0
         self._arriving += rest
         self._needed = needed
-        self._late = False
         self._hold()
 
     def _hold(self) -> None:
@@ -193,7 +192,7 @@ class Connection(asyncio.Protocol):
     def _take(self, head: Head, body: bytes) -> None:
         """Have one request's samples committed, or refuse it at once."""
         self.requests += 1
-        self.silent = False
+        self.silent = self._late = False
         front = self._front
         try:
             content = front.bodies.unpacked(body, head.encoding)
