@@ -11,6 +11,7 @@ from typing import cast
 
 from bench import figures, filled, rounds, servers, variants
 from bench.document import document
+from bench.errors import BenchError
 from bench.filled import FilledStates
 from bench.kernel_figures import kernels
 from bench.plan import AOF_OF, Section
@@ -101,9 +102,13 @@ def _tell(run: Run, done: int, total: int, took: float, results: Results, say: S
 
 
 def _kernels(_: Bench, __: dict[str, Workload], results: Results, say: Say) -> None:
-    results.kernels = kernels()
+    try:
+        results.kernels = kernels()
+        why = "no bench/kernels.py in this build"
+    except BenchError as error:
+        why = str(error)
     if results.kernels is None:
-        results.notes.append("no bench/kernels.py in this build: the kernels were not measured")
+        results.notes.append(f"the kernels were not measured: {why}")
         say(results.notes[-1])
         return
     ratio = results.kernels.get("ratio")
