@@ -62,7 +62,13 @@ def _in_turn(
     started, done, total = time.monotonic(), 0, 2 * len(section.variants) * number
     for round_number in range(1, number + 1):
         for variant in rounds.there_and_back(section.variants):
-            run = bench.run(Turn(section.name, workload, variant, round_number))
+            turn = Turn(section.name, workload, variant, round_number)
+            try:
+                run = bench.run(turn)
+            except BenchError as error:
+                # Such as a port that somebody took just before: not worth a quarter of an hour.
+                say(f"    once more, since {error}")
+                run = bench.run(turn)
             done += 1
             _tell(run, done, total, time.monotonic() - started, results, say)
 
