@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import rounds, targets
+from bench import rounds, targets, variants
 from bench.records import Run
 from bench.results import Results, variants_of
 from bench.rounds import Measured
@@ -89,7 +89,7 @@ def _ratio(results: Results, row: targets.Ratio) -> Judged:
         f"{row.must:g}",
         f"{row.reach:g}",
         row.prototype,
-        "" if found is None else _range(found, 3),
+        _range(found, 3),
         verdict(None if found is None else found.median, row.must, row.reach),
     )
 
@@ -107,44 +107,54 @@ def _bound(results: Results, row: targets.Bound) -> Judged:
     )
 
 
+_SECTION_HEAD = (
+    "",
+    "pod us",
+    "Redis us",
+    "total us",
+    "x",
+    "samples/s",
+    "x",
+    "p99 ms",
+    "conflicts/1000",
+    "pod MiB",
+)
+
+
 def _section(runs: Sequence[Run], section: str) -> list[str]:
-    rows = []
-    for variant in variants_of(runs, section):
+    names = variants_of(runs, section)
+    base = variants.GO.name if variants.GO.name in names else names[0]
+    rows = [_variant(runs, section, name, base) for name in names]
+    return [f"{section}: CPU a sample; x: times {base}", _table(_SECTION_HEAD, rows)]
 
-        def over(of: targets.Quantity, variant: str = variant) -> Measured | None:
-            return rounds.over_rounds(runs, section, variant, lambda some: rounds.value(some, of))
 
-        pod, redis, total = over("pod_us"), over("redis_us"), over("total_us")
-        throughput, p99 = over("throughput"), over("p99_ms")
-        sound = [r for r in runs if (r.section, r.variant) == (section, variant) and not r.problems]
-        if pod is None or redis is None or total is None or throughput is None or p99 is None:
-            rows.append((variant, *("-",) * 7))
-            continue
-        conflicts = 1000 * statistics.median(run.stale for run in sound)
-        largest = max(max(run.pod_rss_bytes) for run in sound)
-        rows.append(
-            (
-                variant,
-                _range(pod, 2),
-                _range(redis, 2),
-                _range(total, 2),
-                f"{throughput.median:,.0f}",
-                _range(p99, 1),
-                f"{conflicts:.1f}",
-                f"{largest / 2**20:.0f}",
-            )
+def _variant(runs: Sequence[Run], section: str, name: str, base: str) -> Sequence[str]:
+    """A variant's row in the table of its section."""
+
+    def over(quantity: targets.Quantity, digits: int) -> str:
+        return _range(
+            rounds.over_rounds(runs, section, name, lambda some: rounds.value(some, quantity)),
+            digits,
         )
-    head = (
-        "",
-        "pod us",
-        "Redis us",
-        "total us",
-        "samples/s",
-        "p99 ms",
-        "conflicts/1000",
-        "pod MiB",
+
+    def times_base(quantity: targets.Quantity) -> str:
+        found = rounds.ratio(runs, section, name, base, quantity)
+        return "" if found is None or name == base else f"{found.median:.3g}"
+
+    sound = [r for r in runs if (r.section, r.variant) == (section, name) and not r.problems]
+    largest = [max(run.pod_rss_bytes) / 2**20 for run in sound]
+    return (
+        name,
+        over("pod_us", 2),
+        over("redis_us", 2),
+        over("total_us", 2),
+        times_base("total_us"),
+        over("throughput", 0),
+        times_base("throughput"),
+        over("p99_ms", 1),
+        f"{1000 * statistics.median(run.stale for run in sound):.0f}" if sound else "",
+        f"{max(largest):.0f}" if largest else "",
     )
-    return [f"{section}: CPU a sample", _table(head, rows)]
 
 
 def _written(results: Results) -> str:
@@ -187,7 +197,10 @@ def _cell(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _range(measured: Measured, digits: int) -> str:
+def _range(measured: Measured | None, digits: int) -> str:
+    """The median, and the rounds' range if there are several."""
+    if measured is None:
+        return ""
     shown = f"{measured.median:.{digits}f}"
     if len(measured.rounds) == 1:
         return shown

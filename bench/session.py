@@ -11,6 +11,7 @@ from typing import cast
 
 from bench import figures, filled, rounds, servers, variants
 from bench.document import document
+from bench.errors import BenchError
 from bench.filled import FilledStates
 from bench.kernel_figures import kernels
 from bench.plan import AOF_OF, Section
@@ -61,7 +62,13 @@ def _in_turn(
     started, done, total = time.monotonic(), 0, 2 * len(section.variants) * number
     for round_number in range(1, number + 1):
         for variant in rounds.there_and_back(section.variants):
-            run = bench.run(Turn(section.name, workload, variant, round_number))
+            turn = Turn(section.name, workload, variant, round_number)
+            try:
+                run = bench.run(turn)
+            except BenchError as error:
+                # Such as a port that somebody took just before: not worth a quarter of an hour.
+                say(f"    once more, since {error}")
+                run = bench.run(turn)
             done += 1
             _tell(run, done, total, time.monotonic() - started, results, say)
 
@@ -101,9 +108,13 @@ def _tell(run: Run, done: int, total: int, took: float, results: Results, say: S
 
 
 def _kernels(_: Bench, __: dict[str, Workload], results: Results, say: Say) -> None:
-    results.kernels = kernels()
+    try:
+        results.kernels = kernels()
+        why = "no bench/kernels.py in this build"
+    except BenchError as error:
+        why = str(error)
     if results.kernels is None:
-        results.notes.append("no bench/kernels.py in this build: the kernels were not measured")
+        results.notes.append(f"the kernels were not measured: {why}")
         say(results.notes[-1])
         return
     ratio = results.kernels.get("ratio")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from bench import report, targets
 from bench.results import Results
@@ -68,3 +70,25 @@ def test_a_run_that_does_not_count_is_named_in_the_report() -> None:
     text = report.text(results)
 
     assert "RUNS THAT DO NOT COUNT:\n  W1, ours, Fused, round 1: 12 duplicates" in text
+
+
+def test_a_section_shows_how_throughput_grows() -> None:
+    results = _results()
+    for name, seconds in (("1 pod", 1.0), ("2 pods, chosen at random", 0.5)):
+        results.runs.append(a_run(name, "pods", samples=3000, seconds=seconds, conflicts=1500))
+
+    text = report.text(results)
+
+    assert "pods: CPU a sample; x: times 1 pod" in text
+    row = next(line for line in text.splitlines() if line.startswith("  2 pods, chosen at random"))
+    assert re.split(r" {2,}", row.strip())[1:] == [
+        "10.00",
+        "5.00",
+        "15.00",
+        "1",
+        "6000",
+        "2",
+        "2.0",
+        "500",
+        "100",
+    ]
