@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anomaly_dataplane.detectors.kernel import Scores
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.scores import Scores
 from anomaly_dataplane.detectors.window import scale
 from anomaly_dataplane.sample import Anomaly, Verdicts
 from anomaly_dataplane.series import Series

@@ -16,8 +16,6 @@ from anomaly_dataplane.detectors.scores import UNCHANGED, Changes, Scores
 from anomaly_dataplane.sample import Code
 from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NEWEST, TOTAL, Layout
 
-__all__ = ["Changes", "Scores", "learn", "measure", "score_group"]
-
 _WARMING, _OUTLIER = int(Code.WARMING), int(Code.OUTLIER)
 _DUPLICATE, _LATE = int(Code.DUPLICATE), int(Code.LATE)
 

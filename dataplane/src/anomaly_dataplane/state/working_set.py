@@ -9,8 +9,8 @@ import secrets
 from array import array
 from typing import cast
 
-from anomaly_dataplane.detectors.kernel import Changes
 from anomaly_dataplane.detectors.method import Method
+from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import Begun, BlockCache
 from anomaly_dataplane.state.journal import catch_up, sound
