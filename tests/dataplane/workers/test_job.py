@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly_dataplane.sample import Anomaly, Batch, Verdicts
-from anomaly_dataplane.workers.job import Job, Slice, hand_back, split, whole
+from anomaly_dataplane.workers.job import Job, Part, hand_back, split
 from samples import START_MS, a_series
 
 SERIES = [a_series(device=str(i)) for i in range(12)]
@@ -38,7 +38,7 @@ def test_a_batch_of_one_lane_is_not_copied() -> None:
 
     (part,) = split(job, LANE_OF).values()
 
-    assert part.series is job.batch.series
+    assert part.batch is job.batch
     assert part.positions is None
 
 
@@ -48,24 +48,24 @@ def test_every_sample_goes_to_the_lane_of_its_partition_and_its_verdict_comes_ba
 ) -> None:
     """However the groups cut the parts and whatever else they hold."""
     job = a_job(indices)
-    parts = split(job, LANE_OF) if several else {0: whole(job)}
+    parts = split(job, LANE_OF) if several else {0: Part(job, job.batch, len(indices))}
     for lane, part in parts.items():
         if several:
-            assert {LANE_OF[series.partition] for series in part.series} == {lane}
+            assert {LANE_OF[series.partition] for series in part.batch.series} == {lane}
         start = 0
-        while start < len(part):
-            end = data.draw(st.integers(start + 1, len(part)))
+        while start < part.size:
+            end = data.draw(st.integers(start + 1, part.size))
             offset = data.draw(st.integers(0, 3))
             group = Verdicts.empty(offset + end - start + data.draw(st.integers(0, 3)))
             for i in range(start, end):
-                mark = part.values[i]
+                mark = part.batch.values[i]
                 at = offset + i - start
                 group.codes[at] = int(mark) % 5
                 group.z[at] = group.mean[at] = group.std[at] = mark
                 group.n[at] = int(mark)
                 if int(mark) % 3 == 0:
                     group.anomalies[at] = an_anomaly(mark)
-            hand_back(group, offset, Slice(part, start, end))
+            hand_back(group, offset, part, start, end)
             start = end
 
     assert job.verdicts is not None

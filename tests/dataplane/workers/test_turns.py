@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaly_dataplane.workers.job import Job, Part, whole
+from anomaly_dataplane.workers.job import Job, Part
 from anomaly_dataplane.workers.turns import TURN_SAMPLES, Turns
 from samples import a_batch, a_series
 
@@ -17,14 +17,15 @@ ROOM = 4 * TURN_SAMPLES
 def a_part(samples: int) -> Part:
     loop = asyncio.new_event_loop()
     try:
-        return whole(Job(a_batch(a_series(), [1.0] * samples), loop.create_future()))
+        batch = a_batch(a_series(), [1.0] * samples)
+        return Part(Job(batch, loop.create_future()), batch, samples)
     finally:
         loop.close()
 
 
 def taken(turns: Turns, parts: list[Part], room: int = ROOM) -> list[tuple[int, int, int]]:
     """What the next group takes: which part, from where, to where."""
-    return [(parts.index(piece.part), piece.start, piece.end) for piece in turns.take(room)]
+    return [(parts.index(part), start, end) for part, start, end in turns.take(room)]
 
 
 def waiting(*samples: int) -> tuple[Turns, list[Part]]:

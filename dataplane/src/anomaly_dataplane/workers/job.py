@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from anomaly_dataplane.errors import Refused
 from anomaly_dataplane.sample import Anomaly, Batch, Verdicts
-from anomaly_dataplane.series import Series
 
 
 @dataclass(slots=True, eq=False)
@@ -30,65 +29,51 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Part:
-    """The samples of a job that one lane commits, in the job's order.
+    """The samples of a job that one lane commits.
 
     Attributes:
-        positions: of the samples in the job; None if this is all of it.
+        batch: they, in the job's order.
+        size: how many they are.
+        positions: of each in the job; None if this is all of it.
         taken: samples that a group has taken so far.
     """
 
     job: Job
-    series: Sequence[Series]
-    times: Sequence[float]
-    values: Sequence[float]
+    batch: Batch
+    size: int
     positions: Sequence[int] | None = None
     taken: int = 0
 
-    def __len__(self) -> int:
-        return len(self.series)
 
-
-@dataclass(slots=True)
-class Slice:
-    """Samples `start` to `end` of a part, as one group takes them."""
-
-    part: Part
-    start: int
-    end: int
+Slice = tuple[Part, int, int]
+"""A part and the start and end of its samples that one group takes."""
 
 
 def split(job: Job, lane_of: Sequence[int]) -> dict[int, Part]:
     """The parts of a job by lane; `lane_of` is the lane of each partition."""
     batch = job.batch
+    series, times, values = batch.series, batch.times, batch.values
     positions: dict[int, list[int]] = defaultdict(list)
-    for position, series in enumerate(batch.series):
-        positions[lane_of[series.partition]].append(position)
+    for position, each in enumerate(series):
+        positions[lane_of[each.partition]].append(position)
     if len(positions) == 1:
-        return {lane: whole(job) for lane in positions}
+        return {lane: Part(job, batch, len(series)) for lane in positions}
     return {
         lane: Part(
             job,
-            [batch.series[i] for i in own],
-            [batch.times[i] for i in own],
-            [batch.values[i] for i in own],
+            Batch([series[i] for i in own], [times[i] for i in own], [values[i] for i in own]),
+            len(own),
             own,
         )
         for lane, own in positions.items()
     }
 
 
-def whole(job: Job) -> Part:
-    """All of a job as one part, which copies nothing."""
-    batch = job.batch
-    return Part(job, batch.series, batch.times, batch.values)
-
-
-def hand_back(verdicts: Verdicts, offset: int, piece: Slice) -> None:
-    """Give a job the verdicts of one of its slices; a group has them from `offset` on."""
-    part, start, end = piece.part, piece.start, piece.end
+def hand_back(verdicts: Verdicts, offset: int, part: Part, start: int, end: int) -> None:
+    """Give a job the verdicts of a slice of it; a group has them from `offset` on."""
     job = part.job
     last = offset + end - start
-    if part.positions is None and end - start == len(part):
+    if part.positions is None and end - start == part.size:
         # Nearly every job: committed in one piece.
         job.verdicts = _cut(verdicts, offset, last)
         return
@@ -109,7 +94,7 @@ def _cut(verdicts: Verdicts, first: int, last: int) -> Verdicts:
         verdicts.mean[first:last],
         verdicts.std[first:last],
         verdicts.n[first:last],
-        _anomalies(verdicts, first, last),
+        _anomalies(verdicts, first, last) if verdicts.anomalies else {},
     )
 
 
@@ -138,8 +123,6 @@ def _scatter(verdicts: Verdicts, first: int, into: Verdicts, positions: Sequence
 def _anomalies(verdicts: Verdicts, first: int, last: int) -> dict[int, Anomaly]:
     """The anomalies among some samples of a group, counted from the first of these."""
     events = verdicts.anomalies
-    if not events:
-        return {}
     # A group may hold many of both, so never all anomalies for each of five hundred slices.
     if last - first < len(events):
         return {i - first: events[i] for i in range(first, last) if i in events}

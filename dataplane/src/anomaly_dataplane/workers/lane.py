@@ -16,7 +16,7 @@ from anomaly_dataplane.errors import Draining, Refused, StoreUnavailable
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Verdicts
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.workers.job import Part, Slice, hand_back
+from anomaly_dataplane.workers.job import Job, Part, Slice, hand_back
 from anomaly_dataplane.workers.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ class Lane:
         committer: used by this lane alone.
         max_batch: samples of one commit.
         observer: is told of defects.
-        arrived: is called once for each part: all of it is committed, or its job has a failure.
+        arrived: is called with a job for each of its parts: all of the part is committed, or the
+            job has a failure.
         committed: is called after each commit.
 
     Attributes:
@@ -41,7 +42,7 @@ class Lane:
         committer: Committer,
         max_batch: int,
         observer: Observer,
-        arrived: Callable[[Part], None],
+        arrived: Callable[[Job], None],
         committed: Callable[[], None],
     ) -> None:
         self.committer = committer
@@ -95,7 +96,7 @@ class Lane:
             raise
         except Exception as error:
             # A defect of ours must not stop the lane: the group is refused, the log has the trace.
-            samples = sum(piece.end - piece.start for piece in slices)
+            samples = sum(end - start for _, start, end in slices)
             logger.exception("commit of %d samples failed", samples)
             self._observer.store_failed("defect")
             self._fail(slices, StoreUnavailable(f"internal error: {error}"))
@@ -106,31 +107,36 @@ class Lane:
 
     def _succeed(self, slices: Sequence[Slice], verdicts: Verdicts) -> None:
         offset = 0
-        for piece in slices:
-            hand_back(verdicts, offset, piece)
-            offset += piece.end - piece.start
-            if piece.end == len(piece.part):
-                self._arrived(piece.part)
+        for part, start, end in slices:
+            hand_back(verdicts, offset, part, start, end)
+            offset += end - start
+            if end == part.size:
+                self._arrived(part.job)
 
     def _fail(self, slices: Sequence[Slice], error: Refused) -> None:
-        for piece in slices:
-            piece.part.job.failure = error
-            if piece.end == len(piece.part):
-                self._arrived(piece.part)
+        for part, _, end in slices:
+            part.job.failure = error
+            if end == part.size:
+                self._arrived(part.job)
 
     def _fail_waiting(self, error: Refused) -> None:
         for part in self._turns.clear():
             part.job.failure = error
-            self._arrived(part)
+            self._arrived(part.job)
 
 
 def _group(slices: Sequence[Slice]) -> Group:
     series: list[Series] = []
     times: list[float] = []
     values: list[float] = []
-    for piece in slices:
-        part, start, end = piece.part, piece.start, piece.end
-        series += part.series[start:end]
-        times += part.times[start:end]
-        values += part.values[start:end]
+    for part, start, end in slices:
+        batch = part.batch
+        if end - start == part.size:
+            series += batch.series
+            times += batch.times
+            values += batch.values
+        else:
+            series += batch.series[start:end]
+            times += batch.times[start:end]
+            values += batch.values[start:end]
     return Group(series, times, values)

@@ -23,7 +23,7 @@ from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Batch, Verdicts
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import Store
-from anomaly_dataplane.workers.job import Job, Part, split, whole
+from anomaly_dataplane.workers.job import Job, Part, split
 from anomaly_dataplane.workers.lane import Lane
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class Workers:
         self._unplanned: list[Job] = []
         self._wake = asyncio.Event()
         self._plan: _Plan | None = None
+        self._only: Lane | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -79,12 +80,16 @@ class Workers:
         if self._draining:
             raise Draining("this pod is stopping; send again, another one answers")
         answer: asyncio.Future[Verdicts] = asyncio.get_running_loop().create_future()
-        if not len(batch):
+        samples = len(batch.series)
+        if not samples:
             answer.set_result(Verdicts.empty(0))
             return answer
-        self._room.take(len(batch), batch.size_bytes)
+        self._room.take(samples, batch.size_bytes)
         job = Job(batch, answer)
-        if self._plan is not None:
+        if self._only is not None:
+            job.waiting = 1
+            self._only.put(Part(job, batch, samples))
+        elif self._plan is not None:
             self._deal(self._plan, job)
         else:
             self._unplanned.append(job)
@@ -161,6 +166,8 @@ class Workers:
             self._tasks.append(asyncio.create_task(lane.run(), name=f"lane {number}"))
         if self._draining:
             self._close_lanes()
+        if len(plan.lanes) == 1:
+            (self._only,) = plan.lanes.values()
         for job in self._unplanned:
             self._deal(plan, job)
         self._unplanned.clear()
@@ -172,33 +179,30 @@ class Workers:
 
     def _deal(self, plan: _Plan, job: Job) -> None:
         """Hand a job to the lanes of its series."""
-        only = plan.lane_of[0] if len(plan.lanes) == 1 else None
-        parts = split(job, plan.lane_of) if only is None else {only: whole(job)}
+        parts = split(job, plan.lane_of)
         job.waiting = len(parts)
         for number, part in parts.items():
             plan.lanes[number].put(part)
 
-    def _arrived(self, part: Part) -> None:
-        """A part is in; with the last one of its job, give back the room and answer."""
-        job = part.job
+    def _arrived(self, job: Job) -> None:
+        """A part of a job is in; with the last one, give back the room and answer."""
         job.waiting -= 1
-        if not job.waiting:
-            self._finish(job)
-
-    def _finish(self, job: Job) -> None:
-        self._room.give_back(len(job.batch), job.batch.size_bytes)
-        if job.answer.done():
+        if job.waiting > 0:
+            return
+        batch, answer = job.batch, job.answer
+        self._room.give_back(len(batch.series), batch.size_bytes)
+        if answer.done():
             return  # cancelled: the sender went away
         if job.failure is not None:
-            job.answer.set_exception(job.failure)
+            answer.set_exception(job.failure)
         else:
             assert job.verdicts is not None
-            job.answer.set_result(job.verdicts)
+            answer.set_result(job.verdicts)
 
     def _fail_unplanned(self, error: Refused) -> None:
         for job in self._unplanned:
             job.failure = error
-            self._finish(job)
+            self._arrived(job)
         self._unplanned.clear()
 
     def _committed(self) -> None:

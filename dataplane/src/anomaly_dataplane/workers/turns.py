@@ -39,16 +39,21 @@ class Turns:
         while parts and room:
             part = parts[0]
             start = part.taken
+            size = part.size - start
             # Alone it need not stop after a turn; more slices would only cost time.
-            size = min(len(part) - start, room, turn if len(parts) > 1 else room)
-            part.taken = end = start + size
-            slices.append(Slice(part, start, end))
-            room -= size
-            if end == len(part):
+            most = room if room < turn or len(parts) == 1 else turn
+            if size <= most:
+                end = part.size
                 parts.popleft()
-            elif size >= turn:
-                parts.rotate(-1)
-            # Else the group was full before the turn was over: it goes on with the next group.
+            else:
+                size = most
+                end = start + size
+                if size >= turn:
+                    parts.rotate(-1)
+                # Else the group was full before the turn was over: it goes on with the next group.
+            part.taken = end
+            slices.append((part, start, end))
+            room -= size
         return slices
 
     def clear(self) -> list[Part]:
