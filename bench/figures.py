@@ -11,6 +11,7 @@ from anomaly_dataplane.contract import runtime
 from bench import loadgen, servers
 from bench.document import document
 from bench.errors import BenchError
+from bench.filled import run_starts_ms
 from bench.records import Written
 from bench.run import Bench
 from bench.servers import Server
@@ -37,7 +38,7 @@ def written(bench: Bench, workload: Workload, variant: Ours) -> Written:
             report = loadgen.send(
                 bench.programs.loadgen,
                 folder,
-                workload.load,
+                workload.load.starting(run_starts_ms(bench.filled.now_ms)),
                 runtime.PATH_INGEST,
                 [pod],
                 [store],

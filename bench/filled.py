@@ -1,7 +1,12 @@
 """Redis with full windows, made once and kept as an RDB file that every run starts from.
 
 All runs of a kind thus begin with the same state, no run sees another's keys, and none spends its
-time on filling. The last time of the filling is minutes ago, so what a run sends is newer.
+time on filling.
+
+What a commit costs depends on the series: now and then its window turns over, its journal is full,
+a half hour ends. A short run sees each series a few times only, so the filling spreads these
+moments evenly over the series. Filling and runs have times in the middle of one half hour long past,
+lest all series enter another one in the same run.
 """
 
 from __future__ import annotations
@@ -29,7 +34,26 @@ _RUN = 132
 _SPREAD = 120
 """And up to so many more, that not all windows turn over in the same moment of a run."""
 _REQUEST_SAMPLES = 3000
-_AGE_MS = 600_000
+
+_PASSES = 18
+"""In which ever more series get one sample more. A multiple of the commits from one full write of
+a block to the next: nine with Fused, three with ZScore."""
+_PASS_SAMPLES = 500
+
+_HALF_HOUR_MS = 1_800_000
+"""Of a season bin."""
+_PASSES_AFTER_MS = 10_000
+_RUNS_AFTER_MS = 60_000
+
+
+def filling_starts_ms(now_ms: int) -> int:
+    """The first time of the filling: ten minutes into a half hour that is over."""
+    return now_ms // _HALF_HOUR_MS * _HALF_HOUR_MS - _HALF_HOUR_MS * 2 // 3
+
+
+def run_starts_ms(now_ms: int) -> int:
+    """The first time of a run, after all of the filling and in the same half hour."""
+    return filling_starts_ms(now_ms) + _RUNS_AFTER_MS
 
 
 def fill_for_peer(folder: Path, series: int) -> Filled:
@@ -46,39 +70,59 @@ def fill_for_peer(folder: Path, series: int) -> Filled:
         return _kept(store, folder, before, series, "", 0, "win:device-00000:temperature")
 
 
-def fill_for_pods(folder: Path, programs: Programs, series: int, method: str) -> Filled:
+def fill_for_pods(
+    folder: Path, programs: Programs, series: int, method: str, now_ms: int
+) -> Filled:
     """Blocks and names of our own, through a pod."""
     uid = str(uuid.uuid4())
     with servers.redis_server(folder) as store:
         before = _used(store)
         text = document(method, uid=uid)
         with servers.pod(folder, text, store) as pod:
-            samples = fill(folder, programs, series, pod, store)
+            samples = fill(folder, programs, series, pod, store, now_ms)
         with servers.client(store) as client:
             key = next(iter(client.scan_iter(match="*:s:*", count=1000)))
         return _kept(store, folder, before, series, uid, samples, key)
 
 
-def fill(folder: Path, programs: Programs, series: int, pod: Server, store: Server) -> int:
+def fill(
+    folder: Path, programs: Programs, series: int, pod: Server, store: Server, now_ms: int
+) -> int:
     """Send every series more samples than a window holds; returns how many are committed."""
-    load = Load(
+    start_ms = filling_starts_ms(now_ms)
+    windows = Load(
         "array",
         samples=_REQUEST_SAMPLES,
         per_series=_RUN,
         connections=4,
         series=series,
         spread=_SPREAD,
-        start_ms=int(time.time() * 1000) - _AGE_MS,
+        start_ms=start_ms,
     )
-    report = loadgen.send(
-        programs.loadgen, folder, load, runtime.PATH_INGEST, [pod], [store], warm=0, measure=0
-    )
-    committed = int(str(servers.stats(pod, runtime.PATH_STATS)["samples"]))
-    if report.warm.not_2xx or committed != report.sent:
-        raise BenchError(
-            f"filling: {report.sent} samples acknowledged, {committed} committed, "
-            f"answers {dict(report.warm.codes)}"
+    passes = (
+        Load(
+            "array",
+            samples=_PASS_SAMPLES,
+            per_series=1,
+            connections=1,
+            series=series,
+            every=_PASSES,
+            first=number,
+            start_ms=start_ms + _PASSES_AFTER_MS + 1000 * number,
         )
+        for number in range(1, _PASSES + 1)
+    )
+    sent = 0
+    for load in (windows, *passes):
+        report = loadgen.send(
+            programs.loadgen, folder, load, runtime.PATH_INGEST, [pod], [store], warm=0, measure=0
+        )
+        sent += report.sent
+        if report.warm.not_2xx:
+            raise BenchError(f"filling: answers {dict(report.warm.codes)}")
+    committed = int(str(servers.stats(pod, runtime.PATH_STATS)["samples"]))
+    if committed != sent:
+        raise BenchError(f"filling: {sent} samples acknowledged, {committed} committed")
     return committed
 
 
@@ -108,7 +152,12 @@ def _kept(
 
 
 class FilledStates:
-    """Fills each kind of state when it is first asked for."""
+    """Fills each kind of state when it is first asked for.
+
+    Attributes:
+        now_ms: Unix time of its making, that times of fillings and runs are reckoned from.
+        made: what is filled, by state.
+    """
 
     def __init__(
         self, folder: Path, programs: Programs, series: int, say: Callable[[str], None]
@@ -117,6 +166,7 @@ class FilledStates:
         self._programs = programs
         self._series = series
         self._say = say
+        self.now_ms = int(time.time() * 1000)
         self.made: dict[str, Filled] = {}
 
     def get(self, state: str) -> Filled:
@@ -127,5 +177,7 @@ class FilledStates:
             if state == "go":
                 self.made[state] = fill_for_peer(folder, self._series)
             else:
-                self.made[state] = fill_for_pods(folder, self._programs, self._series, state)
+                self.made[state] = fill_for_pods(
+                    folder, self._programs, self._series, state, self.now_ms
+                )
         return self.made[state]

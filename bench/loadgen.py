@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from demo.processes import running
@@ -29,7 +29,8 @@ class Load:
         series: over all connections.
         rate: requests/s, open loop; 0 for a closed loop.
         spread: series i sends i modulo this more samples in a row.
-        start_ms: first timestamp; 0 for now.
+        every, first: of so many series in a row only the first ones are sent; 0 for all.
+        start_ms: Unix time that the first timestamps follow.
     """
 
     format: str
@@ -39,7 +40,13 @@ class Load:
     series: int
     rate: float = 0.0
     spread: int = 0
+    every: int = 0
+    first: int = 0
     start_ms: int = 0
+
+    def starting(self, start_ms: int) -> Load:
+        """The same from another time on."""
+        return replace(self, start_ms=start_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,8 @@ def send(
         "batch": load.samples,
         "per-series": load.per_series,
         "spread": load.spread,
+        "every": load.every,
+        "first": load.first,
         "start-ms": load.start_ms,
         "rate": load.rate,
         "warm": warm,

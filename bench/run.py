@@ -11,7 +11,7 @@ from pathlib import Path
 from anomaly_dataplane.contract import runtime
 from bench import loadgen, servers
 from bench.document import document
-from bench.filled import FilledStates
+from bench.filled import FilledStates, run_starts_ms
 from bench.loadgen import Report
 from bench.programs import Programs
 from bench.records import Run
@@ -22,12 +22,17 @@ from bench.workloads import Workload
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Whose turn it is: variant and workload, in which round of which section of the plan."""
+    """Whose turn it is: variant and workload, in which round of which section of the plan.
+
+    Attributes:
+        after_ms: by how much later than the first run its timestamps start.
+    """
 
     section: str
     workload: Workload
     variant: Variant
     round: int
+    after_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Bench:
         before = int(str(servers.stats(pods[0], runtime.PATH_STATS)["samples"]))
         counted_before = _sum([pod.counters() for pod in pods])
         path = turn.workload.format.path
-        report = self._send(turn.workload, folder, path, pods, stores, pick=pick)
+        report = self._send(turn, folder, path, pods, stores, pick=pick)
         committed = int(str(servers.stats(pods[0], runtime.PATH_STATS)["samples"])) - before
         counted = _difference(_sum([pod.counters() for pod in pods]), counted_before)
         problems = [
@@ -78,11 +83,11 @@ class Bench:
         return record(turn, report, committed, counted, problems)
 
     def _peer(self, turn: Turn, variant: Peer, folder: Path, store: Server) -> Run:
-        workload = turn.workload
+        path = turn.workload.format.peer_path
         with servers.go_peer(
             folder, self.programs.gopeer, store, variant.mode, variant.pipeline
         ) as peer:
-            report = self._send(workload, folder, workload.format.peer_path, [peer], [store])
+            report = self._send(turn, folder, path, [peer], [store])
             counted = {name: int(str(n)) for name, n in servers.stats(peer, "/stats").items()}
         unwanted = ("duplicate", "errors", "rejected")
         problems = [f"{counted[name]} {name}" for name in unwanted if counted[name]]
@@ -99,7 +104,7 @@ class Bench:
 
     def _send(
         self,
-        workload: Workload,
+        turn: Turn,
         folder: Path,
         path: str,
         targets: Sequence[Server],
@@ -110,7 +115,7 @@ class Bench:
         return loadgen.send(
             self.programs.loadgen,
             folder,
-            workload.load,
+            turn.workload.load.starting(run_starts_ms(self.filled.now_ms) + turn.after_ms),
             path,
             targets,
             stores,

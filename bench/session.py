@@ -23,6 +23,8 @@ from bench.variants import Ours
 from bench.workloads import Workload, workloads
 
 PRIMARIES = 3
+_BETWEEN_RUNS_MS = 10_000
+"""More than the timestamps of a series grow in a run."""
 Say = Callable[[str], None]
 
 
@@ -84,12 +86,15 @@ def _on_cluster(
             text = document("Fused", cluster=[node.address for node in nodes])
             say(f"filling the windows of {workload.load.series} series: Cluster")
             with servers.pod(folder, text, None) as pod:
-                filled.fill(folder, bench.programs, workload.load.series, pod, nodes[0])
+                now_ms = bench.filled.now_ms
+                filled.fill(folder, bench.programs, workload.load.series, pod, nodes[0], now_ms)
             for round_number in range(1, number + 1):
                 for variant in rounds.there_and_back(section.variants):
                     ours = cast(Ours, variant)
                     with servers.pods(folder, text, None, ours.pods) as pods:
-                        turn = Turn(section.name, workload, ours, round_number)
+                        turn = Turn(
+                            section.name, workload, ours, round_number, done * _BETWEEN_RUNS_MS
+                        )
                         run = bench.load(turn, ours.pick, folder, pods, nodes)
                     done += 1
                     _tell(run, done, total, time.monotonic() - started, results, say)

@@ -35,6 +35,9 @@ type body struct {
 func newBody(o *options, number int) *body {
 	b := &body{o: o, random: rand.New(rand.NewPCG(uint64(number), uint64(o.startMs)))}
 	for i := number; i < o.series; i += o.connections {
+		if o.every > 0 && i%o.every >= o.first {
+			continue
+		}
 		device := fmt.Sprintf("device-%05d", i)
 		b.numbers = append(b.numbers, i)
 		b.devices = append(b.devices, device)

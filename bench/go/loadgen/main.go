@@ -30,6 +30,8 @@ type options struct {
 	batch       int
 	perSeries   int
 	spread      int
+	every       int
+	first       int
 	stepMs      int64
 	startMs     int64
 	rate        float64
@@ -49,6 +51,8 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 500, "samples a request (format one: always 1)")
 	flag.IntVar(&o.perSeries, "per-series", 1, "samples of a series in a request, in a row")
 	flag.IntVar(&o.spread, "spread", 0, "series i sends i modulo this more in a row")
+	flag.IntVar(&o.every, "every", 0, "of so many series in a row, send -first only; 0: send all")
+	flag.IntVar(&o.first, "first", 0, "see -every")
 	flag.Int64Var(&o.stepMs, "step-ms", 1, "milliseconds between samples of a series")
 	flag.Int64Var(&o.startMs, "start-ms", 0, "first timestamp, Unix milliseconds; 0: now")
 	flag.Float64Var(&o.rate, "rate", 0, "requests/s over all connections; 0: closed loop")
@@ -77,6 +81,9 @@ func main() {
 	senders := make([]*sender, o.connections)
 	for i := range senders {
 		senders[i] = newSender(&o, i)
+		if len(senders[i].body.devices) == 0 {
+			log.Fatal("a connection has no series: fewer connections, or more of -series or -first")
+		}
 	}
 	report, err := run(&o, senders, watched)
 	if err != nil {
