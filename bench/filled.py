@@ -5,8 +5,8 @@ time on filling.
 
 What a commit costs depends on the series: now and then its window turns over, its journal is full,
 a half hour ends. A short run sees each series a few times only, so the filling spreads these
-moments evenly over the series. Filling and runs have times in the middle of one half hour, long ago,
-lest all series enter another in the same run.
+moments evenly over the series. Filling and runs have times in the middle of one half hour that is
+over, lest all series enter another one in the same run.
 """
 
 from __future__ import annotations
