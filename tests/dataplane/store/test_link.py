@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from redis import exceptions
 
 from anomaly_dataplane.store.access import Login
-from anomaly_dataplane.store.link import Link, Unsent, pack
+from anomaly_dataplane.store.link import Link, Unsent, _Connection, pack
 from redis_server import PASSWORD, RedisServer, free_port, redis_server
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -142,6 +142,31 @@ async def test_calls_that_meet_while_connecting_share_the_connection(
         ids = await asyncio.gather(*(link.call(pack("CLIENT", "ID")) for _ in range(20)))
 
     assert len(set(ids)) == 1
+
+
+class Recorder(asyncio.WriteTransport):
+    """Keeps what is written, piece by piece."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.pieces.append(b"".join(list_of_data))
+
+
+async def test_calls_of_one_turn_of_the_loop_go_out_in_one_piece() -> None:
+    """A group's requests, one a partition, cost one system call and wake Redis once."""
+    connection, transport = _Connection(2.0), Recorder()
+    connection.connection_made(transport)
+
+    answers = [connection.call(request) for request in (b"a", b"b", b"c")]
+    await asyncio.sleep(0)
+    connection.call(b"d")
+    await asyncio.sleep(0)
+
+    assert transport.pieces == [b"abc", b"d"]
+    connection.data_received(b"+A\r\n+B\r\n+C\r\n")
+    assert [await answer for answer in answers] == [b"A", b"B", b"C"]
 
 
 async def test_calls_that_meet_while_connecting_share_its_failure() -> None:

@@ -41,6 +41,7 @@ class _Connection(asyncio.Protocol):
         self._answer_seconds = answer_seconds
         self._reader = hiredis.Reader(replyError=exceptions.ResponseError)
         self._waiting: deque[tuple[asyncio.Future[object], float]] = deque()
+        self._outgoing: list[bytes] = []
         self._transport: asyncio.WriteTransport | None = None
         self._loop = asyncio.get_running_loop()
         self._watch: asyncio.TimerHandle | None = None
@@ -58,10 +59,19 @@ class _Connection(asyncio.Protocol):
             return answer
         deadline = self._loop.time() + self._answer_seconds
         self._waiting.append((answer, deadline))
-        self._transport.write(request)
+        # Sent at the end of this turn of the loop: a group's requests, one a partition, then cost
+        # one system call, and Redis one waking up.
+        if not self._outgoing:
+            self._loop.call_soon(self._send)
+        self._outgoing.append(request)
         if self._watch is None:
             self._watch = self._loop.call_at(deadline, self._overdue)
         return answer
+
+    def _send(self) -> None:
+        requests, self._outgoing = self._outgoing, []
+        if self.closed is None and self._transport is not None:
+            self._transport.writelines(requests)
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
