@@ -98,19 +98,21 @@ class Interleavings(RuleBasedStateMachine):
         times = [self.clock + i for i in range(len(indices))]
         self.clock += len(indices)
         batch = Batch([self.series[i] for i in indices], times, [1.0] * len(indices), 10)
-        waiting = self.workers.samples
-        try:
-            answer = self.loop.run_until_complete(self._offer(batch))
-        except BufferFull:
-            assert waiting + len(batch) > CAPACITY
-        else:
-            assert waiting + len(batch) <= CAPACITY
+        answer = self.loop.run_until_complete(self._offer(batch))
+        if answer is not None:
             # Some fail with nobody waiting; asyncio would log that they did.
             answer.add_done_callback(lambda done: done.cancelled() or done.exception())
             self.requests.append(Request(batch, answer))
 
-    async def _offer(self, batch: Batch) -> asyncio.Future[Verdicts]:
-        return self.workers.offer(batch)
+    async def _offer(self, batch: Batch) -> asyncio.Future[Verdicts] | None:
+        waiting = self.workers.samples
+        try:
+            answer = self.workers.offer(batch)
+        except BufferFull:
+            assert waiting + len(batch) > CAPACITY
+            return None
+        assert waiting + len(batch) <= CAPACITY
+        return answer
 
     @precondition(lambda self: self.requests)
     @rule(data=st.data())
