@@ -33,7 +33,7 @@ class IngestHandler:
     async def __call__(self, request: web.Request) -> web.Response:
         """Answer one request."""
         started = time.perf_counter()
-        query = request.query if "?" in request.path_qs else _NO_QUERY
+        query = request.query if request.rel_url.raw_query_string else _NO_QUERY
         wanted = wishes(query, request.headers.get(hdrs.CONTENT_TYPE, ""))
         body = await self._bodies.read(request)
         taken = self._intake.take(body, wanted, started)
