@@ -21,7 +21,7 @@ from anomaly_dataplane.front.server import Front
 from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.intake import Intake
 from anomaly_dataplane.ingest.native import NativeParser
-from anomaly_dataplane.ingest.routes import Handler, IngestHandler, edge
+from anomaly_dataplane.ingest.routes import PATHS, Handler, IngestHandler
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
 from anomaly_dataplane.queries.stats import StatsHandler
 from anomaly_dataplane.readiness import Readiness, watch_store
@@ -80,15 +80,15 @@ def http_app(pod: Pod) -> web.Application:
     """The public application: every route with and without the prefix of the pipeline's route."""
     config = pod.config
     routes: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", PATH_INGEST, IngestHandler(pod.bodies, pod.intake)),
-        ("GET", PATH_STATS, StatsHandler(config.pipeline, pod.store, pod.workers)),
-        ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store)),
+        ("POST", PATH_INGEST, IngestHandler(pod.bodies, pod.intake).handle),
+        ("GET", PATH_STATS, StatsHandler(config.pipeline, pod.store, pod.workers).handle),
+        ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store).handle),
     )
-    paths = [f"{method} {config.base_path}{path}" for method, path, _ in routes]
-    app = web.Application(middlewares=[edge(pod.telemetry, pod.readiness, paths)])
+    app = web.Application()
+    app[PATHS] = [f"{method} {config.base_path}{path}" for method, path, _ in routes]
     for method, path, handler in routes:
         for prefix in {"", config.base_path}:
-            app.router.add_route(method, prefix + path, _function(handler))
+            app.router.add_route(method, prefix + path, handler)
     app.cleanup_ctx.append(_store(pod))
     app.cleanup_ctx.append(_workers(pod))
     app.cleanup_ctx.append(_watches(pod))
@@ -107,15 +107,6 @@ def front(pod: Pod, aiohttp: Callable[[], web.RequestHandler]) -> Front:
         max_body_bytes=pod.config.ingest.max_body_bytes,
         keepalive_seconds=pod.settings.keepalive_seconds,
     )
-
-
-def _function(handler: Handler) -> Handler:
-    """A handler object as the function that aiohttp insists on."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await handler(request)
-
-    return handle
 
 
 def _store(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:

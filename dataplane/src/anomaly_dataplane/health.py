@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from anomaly_dataplane.contract.runtime import PATH_LIVEZ, PATH_METRICS, PATH_READYZ
 from anomaly_dataplane.ingest.reply import JSON_HEADERS
-from anomaly_dataplane.ingest.routes import edge
+from anomaly_dataplane.ingest.routes import PATHS
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
 
@@ -18,8 +18,8 @@ _METRICS_HEADERS = {hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8
 
 def admin_app(readiness: Readiness, telemetry: Telemetry) -> web.Application:
     """The application of the admin port."""
-    paths = [f"GET {path}" for path in (PATH_LIVEZ, PATH_READYZ, PATH_METRICS)]
-    app = web.Application(middlewares=[edge(telemetry, readiness, paths)])
+    app = web.Application()
+    app[PATHS] = [f"GET {path}" for path in (PATH_LIVEZ, PATH_READYZ, PATH_METRICS)]
     app.router.add_get(PATH_LIVEZ, _livez)
     app.router.add_get(PATH_READYZ, _readyz(readiness))
     app.router.add_get(PATH_METRICS, _metrics(telemetry))

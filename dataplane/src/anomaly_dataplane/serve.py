@@ -24,6 +24,7 @@ from anomaly_dataplane.connections import ConnectionGate
 from anomaly_dataplane.contract.runtime import TERMINATION_GRACE_SECONDS
 from anomaly_dataplane.health import admin_app
 from anomaly_dataplane.http_handler import HttpHandler
+from anomaly_dataplane.ingest.routes import PATHS, edge
 
 ADMIN_CONNECTIONS = 100
 
@@ -111,6 +112,9 @@ async def _listen(
     await runner.setup()
     try:
         assert runner.server is not None
+        runner.server.request_handler = edge(
+            runner.server.request_handler, pod.telemetry, pod.readiness, app[PATHS]
+        )
         handler = partial(
             HttpHandler,
             runner.server,

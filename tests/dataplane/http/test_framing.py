@@ -158,10 +158,11 @@ async def test_a_sender_may_wait_for_leave_to_send_its_body(pod: RunningPod) -> 
 
 
 async def test_an_expectation_that_nobody_knows_is_417(pod: RunningPod) -> None:
-    """In aiohttp's words."""
+    """Refused before a handler is called, and in JSON like every error."""
     async with wire(pod.ports.http_port) as opened:
         answer = await opened.ask(request("POST", PATH_INGEST, SAMPLE, "Expect: miracles"))
         assert answer.status == 417
+        assert answer.error == "Expectation Failed"
     assert await pod.accepted() == 0
 
 

@@ -21,7 +21,7 @@ def admit(parsed: Parsed, now_ms: float, max_future_seconds: float) -> Parsed:
     a value beyond LARGEST_VALUE would leave nothing but infinities in its window.
     """
     batch = parsed.batch
-    if not len(batch):
+    if not batch.series:
         return parsed
     horizon_ms = now_ms + max_future_seconds * 1e3
     largest = max(max(batch.values), -min(batch.values))

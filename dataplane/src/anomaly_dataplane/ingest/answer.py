@@ -13,6 +13,8 @@ from anomaly_dataplane.sample import Code, Verdicts
 MAX_ERRORS = 100
 """Rejected samples that an answer names; more help nobody, and an answer must stay small."""
 
+_ALL_ACCEPTED = b'{"accepted":%d,"duplicate":0,"late":0,"rejected":0,"errors":[]}'
+_DUPLICATE, _LATE = Code.DUPLICATE.value, Code.LATE.value
 _STATUS = {code.value: code.name.lower() for code in Code}
 _SCORED = frozenset({Code.OK.value, Code.OUTLIER.value})
 
@@ -26,8 +28,10 @@ def answer(parsed: Parsed, verdicts: Verdicts | None, *, with_verdicts: bool) ->
         with_verdicts: the sender asked for one verdict a sample.
     """
     codes = verdicts.codes if verdicts is not None else b""
-    duplicate, late = codes.count(Code.DUPLICATE), codes.count(Code.LATE)
+    duplicate, late = codes.count(_DUPLICATE), codes.count(_LATE)
     rejected = parsed.rejected
+    if not (duplicate or late or rejected or with_verdicts):
+        return _ALL_ACCEPTED % len(codes)
     counts = b'{"accepted":%d,"duplicate":%d,"late":%d,"rejected":%d,"errors":' % (
         len(codes) - duplicate - late,
         duplicate,

@@ -38,6 +38,7 @@ class Wishes:
     strict: bool = False
 
 
+_JSON = "application/json"
 _USUAL = Wishes()
 _LINES = Wishes(lines=True)
 
@@ -48,7 +49,9 @@ def wishes(query: Mapping[str, str], content_type: str) -> Wishes:
     Raises:
         BadPayload: a parameter is unknown or not understood.
     """
-    lines = content_type.partition(";")[0].strip().lower() in LINES_TYPES
+    lines = False
+    if content_type and content_type != _JSON:
+        lines = content_type.partition(";")[0].strip().lower() in LINES_TYPES
     if not query:
         return _LINES if lines else _USUAL
     parameters = Parameters(query, known=("verdicts", "strict"))
@@ -102,7 +105,7 @@ class Intake:
         self._metrics.received(parsed.total)
         if parsed.rejected:
             self._metrics.rejected(rejection.cause for rejection in parsed.rejected)
-        verdicts = self._buffer.offer(parsed.batch) if len(parsed.batch) else None
+        verdicts = self._buffer.offer(parsed.batch) if parsed.batch.series else None
         return Taken(parsed, verdicts, wishes, started)
 
     def reply(self, taken: Taken, verdicts: Verdicts | None) -> Reply:

@@ -53,7 +53,7 @@ class Parsed:
     @property
     def total(self) -> int:
         """Samples in the request, good or bad."""
-        return len(self.batch) + len(self.rejected)
+        return len(self.batch.series) + len(self.rejected)
 
     def positions(self) -> list[int]:
         """The index within the request of each sample of the batch."""

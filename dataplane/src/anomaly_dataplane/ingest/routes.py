@@ -1,7 +1,8 @@
-"""The aiohttp edge: the ingest handler, and the middleware that makes answers of errors.
+"""The aiohttp edge: the ingest handler, and what makes answers of errors.
 
-`app.py` mounts both. Handlers raise the errors of `errors.py`; `reply.py` decides what they mean
-to a sender, and so does this module for aiohttp's own.
+`app.py` mounts the one, `serve.py` puts the other around each application. Handlers raise the
+errors of `errors.py`; `reply.py` decides what they mean to a sender, and so does this module for
+aiohttp's own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Middleware
 
 from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.intake import Intake, wishes
@@ -19,6 +19,9 @@ from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PATHS = web.AppKey("paths", Sequence[str])
+"""What there is in an application, told to who asks for something else."""
 
 _NO_QUERY: dict[str, str] = {}
 
@@ -30,10 +33,10 @@ class IngestHandler:
         self._bodies = bodies
         self._intake = intake
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
         started = time.perf_counter()
-        query = request.query if "?" in request.path_qs else _NO_QUERY
+        query = request.query if request.rel_url.raw_query_string else _NO_QUERY
         wanted = wishes(query, request.headers.get(hdrs.CONTENT_TYPE, ""))
         body = await self._bodies.read(request)
         taken = self._intake.take(body, wanted, started)
@@ -41,19 +44,27 @@ class IngestHandler:
         return _response(self._intake.reply(taken, verdicts))
 
 
-def edge(telemetry: Telemetry, readiness: Readiness, paths: Sequence[str]) -> Middleware:
-    """A middleware that answers every error in JSON, and sends clients away from a leaving pod.
+def edge(
+    application: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    telemetry: Telemetry,
+    readiness: Readiness,
+    paths: Sequence[str],
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    """An application that answers every error in JSON, and sends clients away from a leaving pod.
+
+    It stands around the application: a middleware costs each request more, and never sees what is
+    refused before any handler is called.
 
     Args:
+        application: takes each request.
         telemetry: counts the errors.
         readiness: says whether the pod leaves.
         paths: what there is, told to who asks for something else.
     """
 
-    @web.middleware
-    async def edge_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
         try:
-            response = await handler(request)
+            response = await application(request)
         except web.HTTPException as error:
             telemetry.bad_request(error.status)
             response = _response(_routing_error(request, error, paths))
@@ -67,14 +78,16 @@ def edge(telemetry: Telemetry, readiness: Readiness, paths: Sequence[str]) -> Mi
             response.force_close()
         return response
 
-    return edge_middleware
+    return answer
 
 
 def _response(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
 
-def _routing_error(request: web.Request, error: web.HTTPException, paths: Sequence[str]) -> Reply:
+def _routing_error(
+    request: web.BaseRequest, error: web.HTTPException, paths: Sequence[str]
+) -> Reply:
     if isinstance(error, web.HTTPNotFound):
         return error_reply(404, f"there is no {request.path}", paths=paths)
     if isinstance(error, web.HTTPMethodNotAllowed):

@@ -21,7 +21,7 @@ class AnomaliesHandler:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
         parameters = Parameters(request.query, known=("since", "limit"))
         since_ms = parameters.time_ms("since", 0.0)

@@ -43,7 +43,7 @@ class StatsHandler:
         self._buffer = buffer
         self._wall_clock = wall_clock
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
         Parameters(request.query, known=()).check()
         pipeline = self._pipeline
