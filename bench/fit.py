@@ -158,9 +158,9 @@ def _excess(
 
 
 def _commit_seconds(results: Results) -> float:
-    runs = _sound(results, "W1-1000", variants.FUSED.name)
+    runs = _sound(results, "W1-100", variants.FUSED.name)
     if not runs:
-        raise BenchError("section W1-1000 is needed: it says how long a small commit takes")
+        raise BenchError("section W1-100 is needed: it says how long a small commit takes")
     return statistics.median(run.group_seconds / run.groups for run in runs)
 
 
