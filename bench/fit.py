@@ -56,8 +56,8 @@ def points(results: Results, variant: str) -> list[Point]:
         if runs:
             sending = Sending(
                 request=workload.load.samples,
-                group=sum(run.sent for run in runs) / sum(run.groups for run in runs),
-                commits=sum(run.commits for run in runs) / sum(run.sent for run in runs),
+                group=sum(run.samples for run in runs) / sum(run.groups for run in runs),
+                commits=sum(run.commits for run in runs) / sum(run.samples for run in runs),
             )
             pod = statistics.median(run.pod_us for run in runs)
             redis = statistics.median(run.redis_us for run in runs)
@@ -77,7 +77,7 @@ def _costs(results: Results) -> Costs:
         "pods",
         several,
         variants.several(1, "random").name,
-        lambda run: run.stale,
+        lambda run: run.conflicts / run.samples,
     )
     read = _excess(
         results, "overflow", [variants.OVERFLOW.name], variants.FUSED.name, lambda run: 1.0
