@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         utilisation=options.utilisation,
         primary_bytes=int(options.primary_memory_gb * 1e9),
         cache_bytes=int(options.cache_mib * 2**20),
+        least_pods=options.pods,
     )
     found = sizing.answer(question, known.methods[options.method])
     print(text(question, found, options.method, known))
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--affinity", action="store_true", help="a client meets one pod only")
     parser.add_argument("--fast-path", action="store_true", help="with ingest.fastPath")
+    parser.add_argument("--pods", type=_positive, default=1, help="at least so many")
     parser.add_argument("--window", type=_positive, default=120)
     parser.add_argument("--partitions", type=_positive, default=model.PARTITIONS)
     parser.add_argument("--utilisation", type=float, default=0.5, help="of a core, 0 to 1")
@@ -118,7 +120,9 @@ def _bytes(size: float) -> str:
 
 def _bits(bytes_per_second: float) -> str:
     bits = bytes_per_second * 8
-    return f"{bits / 1e9:.2g} Gbit/s" if bits >= 1e9 else f"{bits / 1e6:.2g} Mbit/s"
+    if bits >= 1e9:
+        return f"{bits / 1e9:.1f} Gbit/s"
+    return f"{bits / 1e6:.0f} Mbit/s" if bits >= 1e7 else f"{bits / 1e6:.2g} Mbit/s"
 
 
 def _origin(known: Model) -> str:

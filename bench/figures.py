@@ -34,7 +34,7 @@ def written(bench: Bench, workload: Workload, variant: Ours) -> Written:
             servers.pod(folder, text, store) as pod,
         ):
             _turn_aof_on(store)
-            before, counted = _sizes(store), pod.counters()
+            before = _sizes(store)
             report = loadgen.send(
                 bench.programs.loadgen,
                 folder,
@@ -45,8 +45,9 @@ def written(bench: Bench, workload: Workload, variant: Ours) -> Written:
                 warm=bench.warm_seconds,
                 measure=bench.measure_seconds,
             )
-            after, now = _settled(store), pod.counters()
-    commits = int(now["batch_series_sum"] - counted["batch_series_sum"])
+            after = _settled(store)
+    # The pod is new: like the sizes, these include the warm-up.
+    commits = int(report.after["batch_series_sum"])
     if report.warm.not_2xx + report.measured.not_2xx or not commits:
         raise BenchError(f"AOF, {workload.name}: answers {dict(report.measured.codes)}")
     return Written(
@@ -54,7 +55,7 @@ def written(bench: Bench, workload: Workload, variant: Ours) -> Written:
         method=variant.method,
         samples=report.sent,
         commits=commits,
-        groups=int(now["batch_series_count"] - counted["batch_series_count"]),
+        groups=int(report.after["batch_series_count"]),
         aof_bytes=after["aof_current_size"] - before["aof_current_size"],
         wire_in_bytes=after["total_net_input_bytes"] - before["total_net_input_bytes"],
         wire_out_bytes=after["total_net_output_bytes"] - before["total_net_output_bytes"],

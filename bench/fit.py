@@ -56,8 +56,8 @@ def points(results: Results, variant: str) -> list[Point]:
         if runs:
             sending = Sending(
                 request=workload.load.samples,
-                group=sum(run.sent for run in runs) / sum(run.groups for run in runs),
-                commits=sum(run.commits for run in runs) / sum(run.sent for run in runs),
+                group=sum(run.samples for run in runs) / sum(run.groups for run in runs),
+                commits=sum(run.commits for run in runs) / sum(run.samples for run in runs),
             )
             pod = statistics.median(run.pod_us for run in runs)
             redis = statistics.median(run.redis_us for run in runs)
@@ -77,7 +77,7 @@ def _costs(results: Results) -> Costs:
         "pods",
         several,
         variants.several(1, "random").name,
-        lambda run: run.stale,
+        lambda run: run.conflicts / run.samples,
     )
     read = _excess(
         results, "overflow", [variants.OVERFLOW.name], variants.FUSED.name, lambda run: 1.0
@@ -158,9 +158,9 @@ def _excess(
 
 
 def _commit_seconds(results: Results) -> float:
-    runs = _sound(results, "W1-1000", variants.FUSED.name)
+    runs = _sound(results, "W1-100", variants.FUSED.name)
     if not runs:
-        raise BenchError("section W1-1000 is needed: it says how long a small commit takes")
+        raise BenchError("section W1-100 is needed: it says how long a small commit takes")
     return statistics.median(run.group_seconds / run.groups for run in runs)
 
 

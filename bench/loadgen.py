@@ -11,7 +11,7 @@ from pathlib import Path
 from demo.processes import running
 
 from bench.errors import BenchError
-from bench.servers import Server, pids
+from bench.servers import Server, parse_metrics, pids
 
 _SPARE_SECONDS = 180
 """A warm-up lasts until every series was sent once, however slow the service is."""
@@ -67,17 +67,28 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Both phases, and of each watched process the CPU time of the measured one and its memory."""
+    """Both phases, and of each watched process the CPU time of the measured one and its memory.
+
+    Attributes:
+        before: metrics of all pods together before the measured phase.
+        after: the same after it.
+    """
 
     warm: Phase
     measured: Phase
     cpu_seconds: Mapping[str, float]
     rss_bytes: Mapping[str, int]
+    before: Mapping[str, float]
+    after: Mapping[str, float]
 
     @property
     def sent(self) -> int:
         """Samples of both phases that were acknowledged."""
         return self.warm.samples + self.measured.samples
+
+    def counted(self, name: str) -> float:
+        """By how much a counter of the pods rose in the measured phase."""
+        return self.after.get(name, 0.0) - self.before.get(name, 0.0)
 
     def cpu(self, kind: str) -> float:
         """CPU seconds of all processes of a kind, `pod` or `redis`."""
@@ -87,8 +98,14 @@ class Report:
 def parse(text: str) -> Report:
     """Read the load generator's JSON."""
     raw = json.loads(text)
-    warm, measured = Phase(**raw.pop("warm")), Phase(**raw.pop("measured"))
-    return Report(warm, measured, **raw)
+    return Report(
+        warm=Phase(**raw["warm"]),
+        measured=Phase(**raw["measured"]),
+        cpu_seconds=raw["cpu_seconds"],
+        rss_bytes=raw["rss_bytes"],
+        before=parse_metrics("".join(raw["before"])),
+        after=parse_metrics("".join(raw["after"])),
+    )
 
 
 def send(
@@ -125,6 +142,7 @@ def send(
         "warm": warm,
         "measure": measure,
         "pids": pids(targets, stores),
+        "scrape": ",".join(target.metrics_url for target in targets if target.admin_port),
     }
     output = folder / "loadgen.out"
     output.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import anomaly_dataplane
 from bench.programs import Programs
 from bench.servers import redis_program
 
@@ -32,6 +33,7 @@ def facts(programs: Programs) -> dict[str, object]:
         "python_build": sysconfig.get_config_var("CONFIG_ARGS"),
         "redis": _first_match(r"v=([0-9.]+)", [redis_program(), "--version"]),
         "go": programs.go_version,
+        "kernels": getattr(getattr(anomaly_dataplane, "KERNELS", None), "flavour", "python"),
         "packages": {name: version(name) for name in _PACKAGES},
         "commit": _output(["git", "-C", str(_ROOT), "describe", "--always", "--dirty"]),
     }

@@ -38,13 +38,14 @@ def with_answers(page: str) -> str:
 
 
 def machine(results: Results) -> str:
-    """Where and with what, in two lines."""
+    """Where and with what, in three lines."""
     facts = results.machine
     options = results.options
     return (
         f"{str(facts['measured_at'])[:10]}, commit {facts['commit']}: {facts['cores']} cores of "
         f"{facts['cpu']},\nRedis {facts['redis']}, Python {facts['python']}, {facts['go']}; "
-        f"{options['rounds']} rounds, {options['seconds']:g} s a run, {options['series']} series"
+        f"{options['rounds']} rounds, {options['seconds']:g} s a run, {options['series']} series; "
+        f"{facts['load_before']:.1f} processes ran or waited before it began"
     )
 
 

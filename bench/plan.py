@@ -92,6 +92,7 @@ def sections(*, fast_path: bool, cache_setting: bool) -> tuple[Section, ...]:
             "W1-1000",
             (variants.GO, variants.FUSED, *front),
         ),
+        Section("W1-100", "100 requests/s, for the capacity model", "W1-100", (variants.FUSED,), 1),
         Section("pods", "1, 2 and 4 pods on one Redis", "W2", PODS),
         Section(
             "cluster",

@@ -12,12 +12,11 @@ class Run:
     """What a run measured.
 
     Attributes:
-        samples: that were measured; `sent` and what is counted by pods include the warm-up.
+        samples: that were measured; only `sent` and `committed` include the warm-up.
         commits: of one series each; several samples of a series in a group are one commit.
         groups: that those commits were made in.
         group_seconds: that the groups took, from load to answer, added up.
         conflicts: series that were read again because another pod had been first.
-        first: samples that were the first of their series for a pod, which meets no conflict.
         problems: why the run does not count; empty for a sound one.
     """
 
@@ -35,15 +34,9 @@ class Run:
     groups: int
     group_seconds: float
     conflicts: int
-    first: int
     sent: int
     committed: int
     problems: Sequence[str]
-
-    @property
-    def stale(self) -> float:
-        """Conflicts a sample that could meet one."""
-        return self.conflicts / max(self.sent - self.first, 1)
 
     @property
     def pod_us(self) -> float:

@@ -142,6 +142,7 @@ def _variant(runs: Sequence[Run], section: str, name: str, base: str) -> Sequenc
         return "" if found is None or name == base else f"{found.median:.3g}"
 
     sound = [r for r in runs if (r.section, r.variant) == (section, name) and not r.problems]
+    conflicts = [1000 * run.conflicts / run.samples for run in sound]
     largest = [max(run.pod_rss_bytes) / 2**20 for run in sound]
     return (
         name,
@@ -152,7 +153,7 @@ def _variant(runs: Sequence[Run], section: str, name: str, base: str) -> Sequenc
         over("throughput", 0),
         times_base("throughput"),
         over("p99_ms", 1),
-        f"{1000 * statistics.median(run.stale for run in sound):.0f}" if sound else "",
+        f"{statistics.median(conflicts):.0f}" if conflicts else "",
         f"{max(largest):.0f}" if largest else "",
     )
 

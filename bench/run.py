@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,19 +68,16 @@ class Bench:
     ) -> Run:
         """Put load on pods that run already."""
         before = int(str(servers.stats(pods[0], runtime.PATH_STATS)["samples"]))
-        counted_before = _sum([pod.counters() for pod in pods])
         path = turn.workload.format.path
         report = self._send(turn, folder, path, pods, stores, pick=pick)
         committed = int(str(servers.stats(pods[0], runtime.PATH_STATS)["samples"])) - before
-        counted = _difference(_sum([pod.counters() for pod in pods]), counted_before)
+        # The pods are new, so these count the warm-up, too.
         problems = [
-            f"{counted[name]:.0f} {words}"
+            f"{report.after[name]:.0f} {words}"
             for name, words in _UNWANTED.items()
-            if counted.get(name, 0)
+            if report.after.get(name, 0)
         ]
-        meet = len(pods) if pick == "random" else 1
-        counted["first"] = meet * turn.workload.load.series
-        return record(turn, report, committed, counted, problems)
+        return record(turn, report, committed, problems)
 
     def _peer(self, turn: Turn, variant: Peer, folder: Path, store: Server) -> Run:
         path = turn.workload.format.peer_path
@@ -91,7 +88,7 @@ class Bench:
             counted = {name: int(str(n)) for name, n in servers.stats(peer, "/stats").items()}
         unwanted = ("duplicate", "errors", "rejected")
         problems = [f"{counted[name]} {name}" for name in unwanted if counted[name]]
-        return record(turn, report, counted["scored"], {}, problems)
+        return record(turn, report, counted["scored"], problems)
 
     @contextmanager
     def _pods(self, variant: Ours, folder: Path, store: Server) -> Iterator[list[Server]]:
@@ -136,20 +133,13 @@ _UNWANTED = {
 """Counters of a pod that a run must not move: it would have measured something else."""
 
 
-def record(
-    turn: Turn,
-    report: Report,
-    committed: int,
-    counted: Mapping[str, float],
-    problems: list[str],
-) -> Run:
+def record(turn: Turn, report: Report, committed: int, problems: list[str]) -> Run:
     """A run's record, with all that speaks against it.
 
     Args:
         turn: whose it was.
         report: of the load generator.
         committed: samples that the service says it has counted.
-        counted: by the pods, as far as they tell.
         problems: that are known already.
     """
     measured = report.measured
@@ -169,24 +159,11 @@ def record(
         redis_cpu_seconds=report.cpu("redis"),
         latency_ms=measured.latency_ms,
         pod_rss_bytes=[size for name, size in report.rss_bytes.items() if name.startswith("pod")],
-        commits=int(counted.get("batch_series_sum", 0)),
-        groups=int(counted.get("batch_series_count", 0)),
-        group_seconds=counted.get("commit_duration_seconds_sum", 0.0),
-        conflicts=int(counted.get("commit_conflicts_total", 0)),
-        first=int(counted.get("first", 0)),
+        commits=int(report.counted("batch_series_sum")),
+        groups=int(report.counted("batch_series_count")),
+        group_seconds=report.counted("commit_duration_seconds_sum"),
+        conflicts=int(report.counted("commit_conflicts_total")),
         sent=report.sent,
         committed=committed,
         problems=problems,
     )
-
-
-def _sum(counters: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for one in counters:
-        for name, value in one.items():
-            total[name] = total.get(name, 0.0) + value
-    return total
-
-
-def _difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    return {name: value - before.get(name, 0.0) for name, value in after.items()}

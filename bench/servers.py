@@ -49,9 +49,10 @@ class Server:
         """
         return _get(self.port, path)
 
-    def counters(self) -> dict[str, float]:
-        """The pod's metrics, summed over their labels and without their prefix."""
-        return parse_metrics(_get(self.admin_port, runtime.PATH_METRICS))
+    @property
+    def metrics_url(self) -> str:
+        """Where a pod's metrics are."""
+        return f"http://127.0.0.1:{self.admin_port}{runtime.PATH_METRICS}"
 
 
 def parse_metrics(text: str) -> dict[str, float]:

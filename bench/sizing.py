@@ -42,6 +42,7 @@ class Question:
         utilisation: of a core, that pods and primaries are planned for.
         primary_bytes: memory that one Redis primary may have.
         cache_bytes: workers.maxCacheBytes.
+        least_pods: that are to run at least.
     """
 
     series: int
@@ -55,6 +56,7 @@ class Question:
     utilisation: float = 0.5
     primary_bytes: int = 16 * 10**9
     cache_bytes: int = CACHE_BYTES
+    least_pods: int = 1
 
     @property
     def rate(self) -> float:
@@ -97,7 +99,7 @@ class Answer:
 
 def answer(question: Question, known: Coefficients) -> Answer:
     """The smallest number of pods and primaries that carry it, and what they then do."""
-    pods = 1
+    pods = question.least_pods
     while True:
         found = _with(question, known, pods)
         needed = math.ceil(found.pod_cores / question.utilisation)
@@ -109,7 +111,7 @@ def answer(question: Question, known: Coefficients) -> Answer:
 
 def _with(question: Question, known: Coefficients, pods: int) -> Answer:
     costs, sizes, rate = known.costs, known.sizes, question.rate
-    block = sizes.block + SLOT_BYTES * (question.window - 120)
+    block = _block(question, known)
     unread = _unread(question, block, pods)
     # What is read anyway is not stale.
     stale = 0.0 if question.affinity else (1 - 1 / pods) * (1 - unread)
@@ -154,6 +156,10 @@ def _with(question: Question, known: Coefficients, pods: int) -> Answer:
     )
 
 
+def _block(question: Question, known: Coefficients) -> float:
+    return known.sizes.block + SLOT_BYTES * (question.window - 120)
+
+
 def _unread(question: Question, block: float, pods: int) -> float:
     """Share of commits that must read first: all or none, if series come in turn.
 
@@ -180,26 +186,23 @@ def warnings(question: Question, found: Answer, known: Coefficients) -> Iterator
         )
     if found.primaries > MOST_PARTITIONS:
         yield f"more primaries than partitions ({MOST_PARTITIONS}): split it into pipelines"
-    if found.read_bytes > GIGABIT / 2:
+    if found.unread:
         yield (
-            f"pods read {found.read_bytes * 8 / 1e9:.1f} Gbit/s of blocks from Redis: give clients "
-            "affinity (a hash on the client's address at the Ingress)"
+            f"a pod meets more series than it caches and reads each before it commits: "
+            f"{_gigabits(found.read_bytes)} from Redis; workers.maxCacheBytes "
+            f"{_needed_cache(question, found, known) / 2**20:,.0f} Mi would hold them"
+            + (", and with affinity a pod meets fewer" if _could_be_pinned(question, found) else "")
         )
-    elif found.stale > 0:
+    elif found.stale:
         yield (
             f"{found.stale:.0%} of commits start from a stale block, since requests go to any of "
-            f"{found.pods} pods: with affinity a sample costs "
+            f"{found.pods} pods: {_gigabits(found.read_bytes)} from Redis; with affinity (a hash "
+            "on the client's address at the Ingress) a sample costs "
             f"{_total(question, known, affinity=True):.1f} instead of "
             f"{found.pod_us + found.redis_us:.1f} us"
         )
-    if found.unread:
-        blocks = question.series / (found.pods if question.affinity else 1)
-        needed = blocks * (known.sizes.block + SLOT_BYTES * (question.window - 120))
-        yield (
-            "a pod meets more series than it caches and reads each before it commits: "
-            f"workers.maxCacheBytes {needed / 2**20:.0f} Mi would hold them"
-            + ("" if question.affinity else ", and with affinity a pod meets fewer")
-        )
+    if found.read_bytes > GIGABIT / 2:
+        yield "reading blocks takes more than half of a gigabit network"
     if question.request == 1 and found.rate > 1000:
         batched = _total(question, known, request=LARGEST_GROUP)
         yield (
@@ -215,6 +218,19 @@ def warnings(question: Question, found: Answer, known: Coefficients) -> Iterator
 
 def _partitions(primaries: int) -> int:
     return min(MOST_PARTITIONS, 4 * primaries)
+
+
+def _could_be_pinned(question: Question, found: Answer) -> bool:
+    return found.pods > 1 and not question.affinity
+
+
+def _needed_cache(question: Question, found: Answer, known: Coefficients) -> float:
+    met = question.series / (found.pods if question.affinity else 1)
+    return met * _block(question, known)
+
+
+def _gigabits(bytes_per_second: float) -> str:
+    return f"{bytes_per_second * 8 / 1e9:.2g} Gbit/s"
 
 
 def _total(

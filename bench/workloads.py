@@ -14,6 +14,8 @@ half a minute."""
 
 RATE = 1000.0
 """Requests/s of the open loop."""
+LOW_RATE = 100.0
+"""At which nothing waits for anything: every group is of one sample, even on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,16 @@ def workloads(series: int = SERIES) -> dict[str, Workload]:
             connections=64,
             series=series,
             rate=RATE,
+        ),
+        _workload(
+            "W1-100",
+            f"W1 at {LOW_RATE:.0f} requests/s, open loop",
+            "JSON object",
+            samples=1,
+            per_series=1,
+            connections=64,
+            series=series,
+            rate=LOW_RATE,
         ),
     )
     return {workload.name: workload for workload in made}

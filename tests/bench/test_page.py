@@ -19,6 +19,7 @@ def _results() -> Results:
         "python": "3.11",
         "go": "go version go1.26",
         "commit": "abc",
+        "load_before": 0.25,
     }
     options = {"rounds": 3, "seconds": 3.0, "series": 10_000}
     return Results(machine, options, runs=[a_run("Go"), a_run("ours, Fused", pod_us=4)])

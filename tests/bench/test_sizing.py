@@ -174,7 +174,22 @@ def test_what_exceeds_one_redis_core_asks_for_a_cluster_with_enough_partitions()
 
 
 def test_reading_that_fills_half_a_gigabit_is_told() -> None:
-    assert "Gbit/s of blocks" in _notes(Question(1_000_000, 10.0, request=500))
+    notes = _notes(Question(1_000_000, 10.0, request=500))
+
+    assert "more than half of a gigabit network" in notes
+    assert "from Redis; workers.maxCacheBytes 3,502 Mi would hold them, and with" in notes
+
+
+def test_affinity_is_not_offered_to_who_has_it_or_one_pod_only() -> None:
+    assert "affinity" not in _notes(Question(1_000_000, 10.0, request=500, affinity=True))
+    assert "affinity" not in _notes(Question(100_000, 100.0, request=500))
+
+
+def test_more_pods_than_needed_may_be_asked_for() -> None:
+    found = sizing.answer(Question(1000, 10.0, least_pods=3), KNOWN)
+
+    assert found.pods == 3
+    assert found.stale == pytest.approx(2 / 3)
 
 
 def test_single_samples_at_a_high_rate_are_told_what_batches_would_cost() -> None:

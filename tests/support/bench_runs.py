@@ -36,7 +36,6 @@ def a_run(
         groups=round(samples / group),
         group_seconds=samples / group * 0.001,
         conflicts=conflicts,
-        first=0,
         sent=samples,
         committed=samples,
         problems=list(problems),

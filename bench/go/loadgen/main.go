@@ -37,6 +37,7 @@ type options struct {
 	rate        float64
 	warm        time.Duration
 	measure     time.Duration
+	scraped     []string
 }
 
 func main() {
@@ -58,9 +59,13 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 0, "requests/s over all connections; 0: closed loop")
 	warm := flag.Float64("warm", 1, "shortest warm-up, seconds")
 	measure := flag.Float64("measure", 3, "seconds in which measured requests start")
+	scraped := flag.String("scrape", "", "URL,... to get before and after the measurement")
 	pids := flag.String("pids", "", "name=pid,... whose CPU time and memory to read")
 	flag.Parse()
 	o.targets = strings.Split(*targets, ",")
+	if *scraped != "" {
+		o.scraped = strings.Split(*scraped, ",")
+	}
 	o.pinned = *pick == "pinned"
 	o.warm = time.Duration(*warm * float64(time.Second))
 	o.measure = time.Duration(*measure * float64(time.Second))

@@ -21,6 +21,8 @@ type report struct {
 	Measured   result             `json:"measured"`
 	CPUSeconds map[string]float64 `json:"cpu_seconds"`
 	RSSBytes   map[string]int64   `json:"rss_bytes"`
+	Before     []string           `json:"before"` // scraped
+	After      []string           `json:"after"`
 }
 
 func run(o *options, senders []*sender, watched []process) (*report, error) {
@@ -33,6 +35,10 @@ func run(o *options, senders []*sender, watched []process) (*report, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	pagesBefore, err := scrape(o.scraped)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +69,9 @@ func run(o *options, senders []*sender, watched []process) (*report, error) {
 	for name := range after {
 		after[name] -= before[name]
 	}
-	return &report{warm, measured, after, residentBytes(watched)}, nil
+	resident := residentBytes(watched)
+	pagesAfter, err := scrape(o.scraped)
+	return &report{warm, measured, after, resident, pagesBefore, pagesAfter}, err
 }
 
 // phase lets every sender work and returns when all of them have all their answers.
