@@ -43,9 +43,9 @@ def machine(results: Results) -> str:
     options = results.options
     return (
         f"{str(facts['measured_at'])[:10]}, commit {facts['commit']}: {facts['cores']} cores of "
-        f"{facts['cpu']},\nRedis {facts['redis']}, Python {facts['python']}, {facts['go']}; "
-        f"{options['rounds']} rounds, {options['seconds']:g} s a run, {options['series']} series; "
-        f"{facts['load_before']:.1f} processes ran or waited before it began"
+        f"{facts['cpu']},\nRedis {facts['redis']}, Python {facts['python']}, {facts['go']};\n"
+        f"rounds: {options['rounds']}, {options['seconds']:g} s a run, {options['series']} series; "
+        f"load average before it began: {facts['load_before']:.1f}"
     )
 
 
