@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import subprocess
-import sysconfig
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,8 +28,6 @@ def facts(programs: Programs) -> dict[str, object]:
         "kernel": platform.release(),
         "load_before": os.getloadavg()[0],
         "python": platform.python_version(),
-        # An interpreter built without profile-guided optimisation is a third slower.
-        "python_build": sysconfig.get_config_var("CONFIG_ARGS"),
         "redis": _first_match(r"v=([0-9.]+)", [redis_program(), "--version"]),
         "go": programs.go_version,
         "kernels": getattr(getattr(anomaly_dataplane, "KERNELS", None), "flavour", "python"),
