@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     A missed target is a finding and no failure; a run whose samples do not add up is one.
     """
     options = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is off in a shell's background
+        signal.signal(number, _interrupt)
     try:
         return _run(options)
     except (BenchError, DemoError, DevClusterError) as error:
@@ -97,7 +98,7 @@ def _say(text: str) -> None:
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
-    """Let SIGTERM unwind as Ctrl-C does, so that every process of ours is stopped."""
+    """Let either signal unwind, so that every process of ours is stopped."""
     raise KeyboardInterrupt
 
 
