@@ -55,6 +55,9 @@ def _run(options: argparse.Namespace) -> int:
     built = programs.ensure(cache)
     asked = {name: getattr(options, name) for name in ("rounds", "seconds", "warm", "series")}
     measured = Results(machine.facts(built), asked)
+    print(f"Pods run on {built.python.interpreter}.")
+    if built.python.note:
+        measured.notes.append(built.python.note)
     if not fast_path:
         measured.notes.append("this build has no ingest.fastPath: no rows of the front protocol")
     if not cache_setting:

@@ -31,7 +31,7 @@ def written(bench: Bench, workload: Workload, variant: Ours) -> Written:
         folder = Path(name)
         with (
             servers.redis_server(folder / "redis", filled.rdb) as store,
-            servers.pod(folder, text, store) as pod,
+            servers.pod(bench.programs.python, folder, text, store) as pod,
         ):
             _turn_aof_on(store)
             before = _sizes(store)
@@ -69,7 +69,7 @@ def idle_pod_bytes(bench: Bench, method: str) -> int:
         folder = Path(name)
         with (
             servers.redis_server(folder / "redis") as store,
-            servers.pod(folder, document(method), store) as pod,
+            servers.pod(bench.programs.python, folder, document(method), store) as pod,
         ):
             time.sleep(1)
             return servers.resident_bytes(pod.pid)

@@ -78,7 +78,7 @@ def fill_for_pods(
     with servers.redis_server(folder) as store:
         before = _used(store)
         text = document(method, uid=uid)
-        with servers.pod(folder, text, store) as pod:
+        with servers.pod(programs.python, folder, text, store) as pod:
             samples = fill(folder, programs, series, pod, store, now_ms)
         with servers.client(store) as client:
             key = next(iter(client.scan_iter(match="*:s:*", count=1000)))

@@ -38,12 +38,13 @@ def with_answers(page: str) -> str:
 
 
 def machine(results: Results) -> str:
-    """Where and with what, in three lines."""
+    """Where and with what, in four lines."""
     facts = results.machine
     options = results.options
     return (
         f"{str(facts['measured_at'])[:10]}, commit {facts['commit']}: {facts['cores']} cores of "
-        f"{facts['cpu']},\nRedis {facts['redis']}, Python {facts['python']}, {facts['go']};\n"
+        f"{facts['cpu']},\nRedis {facts['redis']}, {facts['go']},\n"
+        f"pods on {facts.get('pod_python', facts['python'])};\n"
         f"rounds: {options['rounds']}, {options['seconds']:g} s a run, {options['series']} series; "
         f"load average before it began: {facts['load_before']:.1f}"
     )

@@ -1,4 +1,6 @@
-"""The two Go programs: the baseline and the load generator, built once for each state of `go/`."""
+"""The programs that take part: the Go baseline and the load generator, built once for each state
+of `go/`, and the Python that pods run on.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import interpreter
+from bench.interpreter import PodPython
 from devcluster.command import run
 from devcluster.golang import build_environment, go_command
 from devcluster.paths import Cache
@@ -19,11 +23,12 @@ _NAMES = ("gopeer", "loadgen")
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Paths of the built programs, and the compiler's version."""
+    """Paths of the built programs, the compiler's version, and how to start a pod."""
 
     gopeer: Path
     loadgen: Path
     go_version: str
+    python: PodPython
 
 
 def ensure(cache: Cache) -> Programs:
@@ -35,7 +40,7 @@ def ensure(cache: Cache) -> Programs:
         with step("building the Go programs of the benchmark"):
             _build(cache, folder, version)
     gopeer, loadgen = (folder / name for name in _NAMES)
-    return Programs(gopeer, loadgen, version.read_text().strip())
+    return Programs(gopeer, loadgen, version.read_text().strip(), interpreter.ensure(cache))
 
 
 def source_hash(sources: Path) -> str:

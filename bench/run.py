@@ -96,7 +96,7 @@ class Bench:
         text = document(
             variant.method, fast_path=variant.fast_path, cache_bytes=variant.cache_bytes, uid=uid
         )
-        with servers.pods(folder, text, store, variant.pods) as pods:
+        with servers.pods(self.programs.python, folder, text, store, variant.pods) as pods:
             yield pods
 
     def _send(

@@ -8,7 +8,6 @@ import resource
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from demo.processes import Process, free_port, last_words, running
 
 from anomaly_dataplane.contract import runtime
 from bench.errors import BenchError
+from bench.interpreter import PodPython
 
 _START_SECONDS = 30.0
 _PAUSE_SECONDS = 0.02
@@ -111,10 +111,13 @@ def redis_cluster(folder: Path, primaries: int) -> Iterator[list[Server]]:
 
 
 @contextmanager
-def pod(folder: Path, document: str, store: Server | None, name: str = "pod") -> Iterator[Server]:
+def pod(
+    python: PodPython, folder: Path, document: str, store: Server | None, name: str = "pod"
+) -> Iterator[Server]:
     """One process of the data plane, ready.
 
     Args:
+        python: to run it on.
         folder: of its config document and log.
         document: the config document.
         store: the Redis to use instead of the document's.
@@ -124,21 +127,30 @@ def pod(folder: Path, document: str, store: Server | None, name: str = "pod") ->
     path, log = folder / f"{name}.json", folder / f"{name}.log"
     path.write_text(document, encoding="utf-8")
     port, admin_port = _port(), _port()
-    argv = [sys.executable, "-m", "anomaly_dataplane", "run", "--config", str(path)]
+    argv = [str(python.program), "-m", "anomaly_dataplane", "run", "--config", str(path)]
     if store is not None:
         argv += ["--redis", store.address]
     ports = ["--bind", "127.0.0.1", "--http-port", str(port), "--admin-port", str(admin_port)]
-    env = {runtime.ENV_DRAIN_SECONDS: "0", runtime.ENV_LOG_FORMAT: "text"}
+    env = {
+        **python.environment,
+        runtime.ENV_DRAIN_SECONDS: "0",
+        runtime.ENV_LOG_FORMAT: "text",
+    }
     with running([*argv, *ports], log=log, env=env) as process:
         _wait("the data plane", process, log, lambda: _ready(admin_port))
         yield Server(port, process.pid, admin_port)
 
 
 @contextmanager
-def pods(folder: Path, document: str, store: Server | None, count: int) -> Iterator[list[Server]]:
+def pods(
+    python: PodPython, folder: Path, document: str, store: Server | None, count: int
+) -> Iterator[list[Server]]:
     """So many pods of one pipeline."""
     with ExitStack() as stack:
-        yield [stack.enter_context(pod(folder, document, store, f"pod-{i}")) for i in range(count)]
+        yield [
+            stack.enter_context(pod(python, folder, document, store, f"pod-{i}"))
+            for i in range(count)
+        ]
 
 
 @contextmanager

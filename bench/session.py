@@ -85,13 +85,13 @@ def _on_cluster(
         with servers.redis_cluster(folder, PRIMARIES) as nodes:
             text = document("Fused", cluster=[node.address for node in nodes])
             say(f"filling the windows of {workload.load.series} series: Cluster")
-            with servers.pod(folder, text, None) as pod:
+            with servers.pod(bench.programs.python, folder, text, None) as pod:
                 now_ms = bench.filled.now_ms
                 filled.fill(folder, bench.programs, workload.load.series, pod, nodes[0], now_ms)
             for round_number in range(1, number + 1):
                 for variant in rounds.there_and_back(section.variants):
                     ours = cast(Ours, variant)
-                    with servers.pods(folder, text, None, ours.pods) as pods:
+                    with servers.pods(bench.programs.python, folder, text, None, ours.pods) as pods:
                         turn = Turn(
                             section.name, workload, ours, round_number, done * _BETWEEN_RUNS_MS
                         )
