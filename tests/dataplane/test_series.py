@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaly_dataplane.series import Series, SeriesTable
+from anomaly_dataplane.series import UNRESOLVED, Series, SeriesTable
 from samples import a_series
 
 labels = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4)
@@ -64,3 +64,17 @@ def test_a_table_forgets_the_series_longest_unused() -> None:
         assert table.get("steady", {}) is steady
 
     assert len(table) <= 101
+
+
+def test_what_was_once_known_as_a_counter_stays_one() -> None:
+    """Some requests of a sender bring the metric's type, others do not."""
+    series = a_series("requests_total")
+    series.rule = 3
+
+    series.cumulative = False
+    assert (series.cumulative, series.rule) == (False, 3)
+
+    series.cumulative = True
+    series.cumulative = False
+    assert (series.cumulative, series.rule) == (True, UNRESOLVED)
+    assert series.id == a_series("requests_total").id

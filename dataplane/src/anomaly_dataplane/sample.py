@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from anomaly_dataplane.series import Series
 
@@ -23,6 +23,39 @@ class Code(IntEnum):
     OUTLIER = 2  # accepted; beyond the threshold
     DUPLICATE = 3  # this (series, timestamp) was committed before; nothing changed
     LATE = 4  # older than the allowed lateness or than what has left the window; refused
+
+
+class Kind(StrEnum):
+    """What an event tells."""
+
+    RAISED = "Raised"  # an episode began, or goes on and is told again
+    RECOVERED = "Recovered"  # the episode is over
+
+
+class Side(StrEnum):
+    """On which side of the expected value the sample was."""
+
+    ABOVE = "Above"
+    BELOW = "Below"
+    NONE = "None"  # there was no sample: the series is silent
+
+
+class Trigger(StrEnum):
+    """Why an episode began."""
+
+    SCORE = "Score"  # the method's score reached the threshold
+    OUT_OF_RANGE = "OutOfRange"  # the value is outside validRange
+    STALE = "Stale"  # the series stopped reporting
+
+
+class Ending(StrEnum):
+    """Why an episode is over; of an event that tells that one began it is ONGOING."""
+
+    ONGOING = ""
+    CALM = "Calm"  # the score fell below the share of the threshold that re-arms
+    NEW_NORMAL = "NewNormal"  # it lasted so long that it is how the series is now
+    REPORTING = "Reporting"  # a silent series reports again
+    CLOSED = "Closed"  # the sender said that the series has ended
 
 
 @dataclass(slots=True)
@@ -50,12 +83,29 @@ class Anomaly:
     """An event that people hear of, as it stands in the outbox stream.
 
     Attributes:
-        id: `<series id>-<time in microseconds>`, stable under retry.
-        time: Unix time of the sample in milliseconds.
+        id: `<series id>-<time in microseconds>`, stable under retry; `-stale` follows where the
+            trigger is STALE, and `-end` behind the id of its episode is that of a RECOVERED event.
+        time: Unix time of the sample in milliseconds: of the one that raised it, or that ended it.
+        value: as it was sent.
         score: of the method that raised it; for ZScore it is |z|.
         threshold: what the score had to reach.
         family: the evidence that won.
-        expected: the band (low, high) in which the value would have been no outlier.
+        z, mean, std, n: of the window before the sample, which held `n` samples.
+        expected: the band (low, high) in which the value would have been no outlier; like `mean`
+            and `std` in units of `scored_value`.
+        kind: whether an episode begins or is over.
+        direction: the side of what was expected.
+        method: that raised it.
+        trigger: why the episode began.
+        weight: share of the score that is the winning family's, 0 to 1.
+        transform: what was done to the value before it was scored.
+        scored_value: what came of that; `value` itself if nothing was done.
+        span_seconds: from the oldest to the newest sample of the window.
+        rule: the override that applied to the series, empty if none did.
+        episode: id of the event that began the episode; `id` itself for that one. Raised again
+            after repeatAfterSamples, it is an event with a new id and the same episode.
+        episode_start: time of that event.
+        ending: of a RECOVERED event, why.
     """
 
     id: str
@@ -71,6 +121,18 @@ class Anomaly:
     std: float
     n: int
     expected: tuple[float, float]
+    kind: Kind = Kind.RAISED
+    direction: Side = Side.NONE
+    method: str = ""
+    trigger: Trigger = Trigger.SCORE
+    weight: float = 0.0
+    transform: str = "None"
+    scored_value: float | None = None
+    span_seconds: float = 0.0
+    rule: str = ""
+    episode: str = ""
+    episode_start: float = 0.0
+    ending: Ending = Ending.ONGOING
 
 
 @dataclass(slots=True)

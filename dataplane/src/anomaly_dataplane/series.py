@@ -15,6 +15,9 @@ _DIGEST_BYTES = 12
 ID_BYTES = 2 * _DIGEST_BYTES
 """Length of `Series.id_bytes`."""
 
+UNRESOLVED = -1
+"""`Series.rule` before anyone looked, and again after what it depends on has changed."""
+
 _Identity = tuple[str, tuple[tuple[str, str], ...]]
 
 
@@ -26,9 +29,19 @@ class Series:
         id_bytes: the same in ASCII, as requests to Redis are made of it.
         partition: the hash tag that its state lives under, 0 <= partition < partitions.
         slot: where the pod's state cache keeps its block, -1 where it does not.
+        rule: which of the pod's rules apply to it, UNRESOLVED until someone looked.
     """
 
-    __slots__ = ("id", "id_bytes", "labels", "metric", "partition", "slot")
+    __slots__ = (
+        "_cumulative",
+        "id",
+        "id_bytes",
+        "labels",
+        "metric",
+        "partition",
+        "rule",
+        "slot",
+    )
 
     def __init__(self, metric: str, labels: Mapping[str, str], partitions: int) -> None:
         digest = _digest(metric, labels)
@@ -38,6 +51,23 @@ class Series:
         self.id_bytes = self.id.encode()
         self.partition = int.from_bytes(digest[:4], "big") % partitions
         self.slot = -1
+        self.rule = UNRESOLVED
+        self._cumulative = False
+
+    @property
+    def cumulative(self) -> bool:
+        """Whether its values only grow, apart from resets: a counter since some start.
+
+        Said by protocols that know, in every pod that they tell it to; no part of the identity.
+        What was once said stays, since not every request of a sender repeats it.
+        """
+        return self._cumulative
+
+    @cumulative.setter
+    def cumulative(self, cumulative: bool) -> None:
+        if cumulative and not self._cumulative:
+            self._cumulative = True
+            self.rule = UNRESOLVED
 
     def __repr__(self) -> str:
         return self.name

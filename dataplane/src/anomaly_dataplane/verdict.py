@@ -8,7 +8,7 @@ from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.detectors.scores import Scores
 from anomaly_dataplane.detectors.window import scale
-from anomaly_dataplane.sample import Anomaly, Verdicts
+from anomaly_dataplane.sample import Anomaly, Side, Verdicts
 from anomaly_dataplane.series import Series
 
 
@@ -45,8 +45,9 @@ def anomaly(
         rules.min_abs_deviation,
         rules.min_rel_deviation * abs(mean),
     )
+    name = f"{series.id}-{time * 1000:.0f}"
     return Anomaly(
-        id=f"{series.id}-{time * 1000:.0f}",
+        id=name,
         metric=series.metric,
         labels=series.labels,
         time=time,
@@ -59,4 +60,9 @@ def anomaly(
         std=std,
         n=scores.n[i],
         expected=(mean - margin, mean + margin),
+        direction=Side.BELOW if value < mean else Side.ABOVE,
+        method=method.name,
+        scored_value=value,
+        episode=name,
+        episode_start=time,
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaly_dataplane.sample import Anomaly
+from anomaly_dataplane.sample import Anomaly, Ending, Kind, Side, Trigger
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.store import ABSENT, VERSION_BYTES, SeriesWrite, Writes, wire
 from anomaly_dataplane.store.keys import OUTBOX_LENGTH, STATE_TTL_MS, Keys
@@ -38,6 +38,12 @@ anomalies = st.builds(
     std=st.floats(0, 1e100),
     n=st.integers(0, 120),
     expected=st.tuples(st.floats(-1e100, 1e100), st.floats(-1e100, 1e100)),
+    kind=st.sampled_from(Kind),
+    direction=st.sampled_from(Side),
+    trigger=st.sampled_from(Trigger),
+    scored_value=st.none() | st.floats(-1e100, 1e100),
+    episode=st.text(max_size=30),
+    ending=st.sampled_from(Ending),
 )
 octets = st.integers(1, 40).flatmap(lambda n: st.binary(min_size=8 * n, max_size=8 * n))
 rows = st.builds(

@@ -22,12 +22,14 @@ class Method:
     """One way to raise anomalies.
 
     Attributes:
+        name: in the config and in events.
         number: in the shape of its blocks and in `steps.step`; never given to another method.
         hot: float64 of its slice that change with every sample.
         cold: float64 that change now and then, in pieces of `cold_piece`.
         families: names of the evidence it can win by.
     """
 
+    name: Name
     number: int
     hot: int
     cold: int
@@ -39,7 +41,9 @@ class Method:
         return Layout(window, self.number, self.hot, self.cold)
 
 
-METHODS: Mapping[Name, Method] = {
-    Name.ZSCORE: Method(ZSCORE_NUMBER, 0, 0, 1, ("zscore",)),
-    Name.FUSED: Method(FUSED_NUMBER, fused.SIZE, fused.COLD_SIZE, fused.COLD_PIECE, fused.FAMILIES),
-}
+_ALL = (
+    Method(Name.ZSCORE, ZSCORE_NUMBER, 0, 0, 1, ("zscore",)),
+    Method(Name.FUSED, FUSED_NUMBER, fused.SIZE, fused.COLD_SIZE, fused.COLD_PIECE, fused.FAMILIES),
+)
+
+METHODS: Mapping[Name, Method] = {method.name: method for method in _ALL}
