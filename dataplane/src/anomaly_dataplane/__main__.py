@@ -1,4 +1,4 @@
-"""The command `anomaly-dataplane run`: reads settings and config, then serves until SIGTERM."""
+"""The command `anomaly-dataplane`: `run` serves until SIGTERM, `backtest` tries out a config."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import uvloop
 
 from anomaly_dataplane.app import build
+from anomaly_dataplane.backtest import arguments as backtest
 from anomaly_dataplane.contract.config import PipelineConfig, parse_json
 from anomaly_dataplane.contract.fields import FieldError, InvalidConfig
 from anomaly_dataplane.logs import configure_logging
@@ -28,9 +29,14 @@ GC_THRESHOLDS = (20_000, 20, 50)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    arguments = vars(_parser().parse_args(argv))
+    options = _parser().parse_args(argv)
+    code: int = options.command(options)
+    return code
+
+
+def _serve(options: argparse.Namespace) -> int:
     try:
-        settings = read_settings(os.environ, arguments)
+        settings = read_settings(os.environ, vars(options))
         config = _read_config(settings)
     except (InvalidSettings, InvalidConfig) as invalid:
         for error in invalid.errors:
@@ -86,13 +92,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="anomaly-dataplane", description="The data plane of an AnomalyPipeline."
     )
-    run = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    backtest.add_parser(commands)
+    run = commands.add_parser(
         "run",
         help="serve until SIGTERM",
         description="Serve until SIGTERM. Flags win over environment variables, which are:",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_environment(),
     )
+    run.set_defaults(command=_serve)
     for field in dataclasses.fields(Settings):
         if flag := field.metadata["flag"]:
             # Checked by read_settings, together with the environment, so that all errors show.

@@ -1,0 +1,60 @@
+"""The config of a backtest, from the resource as people apply it or from a pod's own document."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from anomaly_dataplane.contract import config
+from anomaly_dataplane.contract.config import PipelineConfig
+from anomaly_dataplane.contract.fields import FieldError, InvalidConfig
+
+KIND = "AnomalyPipeline"
+
+_HONOURED = ("ingest", "buffer", "workers", "detection", "alerting")
+"""Groups of `spec` that decide what a sample gets; the others say where a pipeline runs."""
+
+
+def read(path: Path) -> PipelineConfig:
+    """The config that a YAML or JSON file describes.
+
+    Args:
+        path: an AnomalyPipeline (the first one of several documents), or the `pipeline.json` of a
+            running pod. Defaults fill what it leaves out, as the API server would.
+
+    Raises:
+        InvalidConfig: it cannot be read, is neither, or has fields that cannot be used.
+    """
+    try:
+        documents = [each for each in yaml.safe_load_all(path.read_text("utf-8")) if each]
+    except OSError as error:
+        raise _invalid(path, f"cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _invalid(path, f"is not YAML: {' '.join(str(error).split())}") from None
+    for document in documents:
+        if isinstance(document, Mapping) and document.get("kind") == KIND:
+            return _of_resource(document)
+    if len(documents) == 1 and isinstance(documents[0], Mapping) and "version" in documents[0]:
+        return config.parse(documents[0])
+    raise _invalid(path, f"holds no {KIND}; give the file that `kubectl apply -f` takes")
+
+
+def _of_resource(resource: Mapping[str, object]) -> PipelineConfig:
+    spec = resource.get("spec") or {}
+    metadata = resource.get("metadata") or {}
+    if not isinstance(spec, Mapping) or not isinstance(metadata, Mapping):
+        raise InvalidConfig([FieldError("spec", "must be an object, such as spec: {}")])
+    known = {field.name for field in dataclasses.fields(PipelineConfig)}
+    groups = {name: spec[name] for name in _HONOURED if name in spec and name in known}
+    identity = {
+        "namespace": str(metadata.get("namespace") or "default"),
+        "name": str(metadata.get("name") or "pipeline"),
+    }
+    return config.parse(config.document(identity, "", groups))
+
+
+def _invalid(path: Path, message: str) -> InvalidConfig:
+    return InvalidConfig([FieldError(str(path), message)])
