@@ -132,6 +132,7 @@ def test_every_value_reaches_the_pod(chart: Chart) -> None:
             "image": {"pullPolicy": "Never", "pullSecrets": [{"name": "login"}]},
             "dataplane": {"image": "r/d:9"},
             "redis": {"image": "valkey:9"},
+            "runbookUrl": "https://wiki.example/ap",
             "logLevel": "debug",
             "logFormat": "text",
             "extraEnv": [{"name": "HTTPS_PROXY", "value": "proxy:3128"}],
@@ -153,6 +154,7 @@ def test_every_value_reaches_the_pod(chart: Chart) -> None:
     assert spec["imagePullSecrets"] == [{"name": "login"}]
     assert env["ANOMALY_OPERATOR_DATAPLANE_IMAGE"] == "r/d:9"
     assert env["ANOMALY_OPERATOR_REDIS_IMAGE"] == "valkey:9"
+    assert env["ANOMALY_OPERATOR_RUNBOOK_URL"] == "https://wiki.example/ap"
     assert env["ANOMALY_OPERATOR_LOG_LEVEL"] == "debug"
     assert env["ANOMALY_OPERATOR_LOG_FORMAT"] == "text"
     assert env["HTTPS_PROXY"] == "proxy:3128"

@@ -26,6 +26,7 @@ def test_the_defaults_pass_lint(chart: Chart) -> None:
         ({"image": {"pullSecrets": ["login"]}}, "/image/pullSecrets/0"),
         ({"redis": {"image": ""}}, "/redis/image"),
         ({"logLevel": "loud"}, "/logLevel"),
+        ({"runbookUrl": "our wiki"}, "/runbookUrl"),
         ({"crds": {"keep": "yes"}}, "/crds/keep"),
         ({"serviceMonitor": {"interval": 30}}, "/serviceMonitor/interval"),
         ({"extraEnv": {"A": "b"}}, "/extraEnv"),

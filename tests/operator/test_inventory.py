@@ -20,7 +20,7 @@ def a_child(kind: str, version: int = 1, **changes: Any) -> Manifest:
     pipeline = spec.parse(a_resource(), Settings())
     (found,) = [
         o
-        for o in desired.objects(pipeline, service_monitors=True, redis_credentials="c")
+        for o in desired.objects(pipeline, served=kinds.OPTIONAL, redis_credentials="c")
         if o["kind"] == kind and o["metadata"]["name"] == "boiler"
     ]
     found["metadata"] |= {"uid": f"uid-{kind}", "resourceVersion": str(version), "generation": 1}

@@ -26,6 +26,8 @@ CHILDREN = [
     (kinds.INGRESS, "boiler"),
     (kinds.AUTOSCALER, "boiler"),
     (kinds.SERVICE_MONITOR, "boiler"),
+    (kinds.PROMETHEUS_RULE, "boiler"),
+    (kinds.CONFIG_MAP, "boiler-dashboard"),
 ]
 
 
@@ -173,15 +175,15 @@ async def test_what_is_switched_off_is_deleted() -> None:
 async def test_a_missing_optional_api_is_a_condition_and_heals() -> None:
     """The pipeline is ready all the same."""
     stage = Stage()
-    stage.cluster.service_monitors = False
+    stage.cluster.absent = {kinds.SERVICE_MONITOR, kinds.PROMETHEUS_RULE}
     await stage.settle()
     assert stage.says(Type.MONITORING_CONFIGURED) == ("False", "CRDNotInstalled")
     assert stage.says(Type.READY)[0] == "True"
 
-    stage.cluster.service_monitors = True
+    stage.cluster.absent = set()
     await stage.reconcile()
 
-    assert stage.says(Type.MONITORING_CONFIGURED) == ("True", "ServiceMonitorApplied")
+    assert stage.says(Type.MONITORING_CONFIGURED) == ("True", "MonitoringApplied")
 
 
 async def test_an_object_of_somebody_else_is_neither_taken_nor_touched() -> None:

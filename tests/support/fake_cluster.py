@@ -23,7 +23,8 @@ class FakeCluster:
         self.requests: list[tuple[str, str, str]] = []
         """Verb, resource and name of every request, in order."""
         self.events: list[Manifest] = []
-        self.service_monitors = True
+        self.absent: set[Kind] = set()
+        """Optional kinds that this cluster does not know."""
         self.closed: set[str] = set()
         """Namespaces in which nothing may be listed."""
         self.failing: dict[tuple[str, str], ApiError] = {}
@@ -131,7 +132,7 @@ class FakeCluster:
         self.put(live)
 
     async def serves(self, kind: Kind) -> bool:
-        return self.service_monitors
+        return kind not in self.absent
 
     def _request(self, verb: str, resource: str, name: str) -> None:
         self.requests.append((verb, resource, name))

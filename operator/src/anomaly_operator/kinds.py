@@ -50,6 +50,7 @@ INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
+PROMETHEUS_RULE = Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules")
 
 CHILDREN = (
     SERVICE_ACCOUNT,
@@ -61,10 +62,11 @@ CHILDREN = (
     AUTOSCALER,
     DISRUPTION_BUDGET,
     SERVICE_MONITOR,
+    PROMETHEUS_RULE,
 )
 """Watched, applied and pruned. Secrets are not among them: nobody may list those cluster-wide."""
 
-OPTIONAL = frozenset({SERVICE_MONITOR})
+OPTIONAL = frozenset({SERVICE_MONITOR, PROMETHEUS_RULE})
 """Kinds that a cluster may lack."""
 
 _BY_KIND = {(kind.api_version, kind.kind): kind for kind in (*CHILDREN, SECRET, PIPELINE)}

@@ -34,6 +34,7 @@ PART_OF = "anomalypipeline"
 
 DATAPLANE = "dataplane"
 METRICS = "metrics"
+DASHBOARD = "dashboard"
 REDIS = "redis"
 
 ANNOTATION_CONFIG_HASH = f"{GROUP}/config-hash"
@@ -64,7 +65,7 @@ def base(cr_name: str) -> str:
 
 
 def dataplane(cr_name: str) -> str:
-    """Deployment, Service, ServiceAccount, Ingress, HPA, PDB and ServiceMonitor."""
+    """Deployment, Service, ServiceAccount, Ingress, HPA, PDB, ServiceMonitor, PrometheusRule."""
     return base(cr_name)
 
 
@@ -76,6 +77,11 @@ def config(cr_name: str) -> str:
 def metrics(cr_name: str) -> str:
     """The headless Service that Prometheus scrapes; no route ever points at it."""
     return f"{base(cr_name)}-metrics"
+
+
+def dashboard(cr_name: str) -> str:
+    """The ConfigMap that Grafana's sidecar finds."""
+    return f"{base(cr_name)}-dashboard"
 
 
 def redis(cr_name: str) -> str:

@@ -49,7 +49,8 @@ class Observed:
     redis_trouble: Trouble | None
     stats: Stats | None
     samples_per_second: float | None
-    service_monitors: bool
+    served: frozenset[Kind]
+    """The optional kinds that the cluster knows."""
     now: datetime
 
     def child(self, kind: Kind, name: str) -> Child | None:

@@ -22,6 +22,7 @@ from anomaly_operator.cluster import Cluster
 from anomaly_operator.desired import redis
 from anomaly_operator.errors import ApiError, InvalidSpec, Retry
 from anomaly_operator.inventory import ChildRef, Inventory, Key
+from anomaly_operator.kinds import Kind
 from anomaly_operator.observe import Failure, Observed
 from anomaly_operator.settings import Settings
 from anomaly_operator.spec import Pipeline
@@ -123,18 +124,16 @@ class Reconciler:
             await self._publish(key, body, self._invalid(body, error))
             return float(self._settings.resync_seconds)
 
-        service_monitors = await self._cluster.serves(kinds.SERVICE_MONITOR)
+        served = frozenset([kind for kind in kinds.OPTIONAL if await self._cluster.serves(kind)])
         outcome = Outcome()
         await self._check_credentials(pipeline, memory, outcome)
-        objects = desired.objects(
-            pipeline, service_monitors=service_monitors, redis_credentials=memory.credentials
-        )
+        objects = desired.objects(pipeline, served=served, redis_credentials=memory.credentials)
         applied = await self._applier.apply(key, pipeline, objects, memory.applied)
         outcome.failures += applied.failures
         outcome.retries += applied.retries
-        await self._applier.prune(key, pipeline, _refs(pipeline, objects), outcome)
+        await self._applier.prune(key, pipeline, _refs(pipeline, objects, served), outcome)
 
-        observed = await self._observe(key, pipeline, memory, outcome, service_monitors)
+        observed = await self._observe(key, pipeline, memory, outcome, served)
         now = self._clock()
         fresh = now - memory.figures_written >= FIGURES_SECONDS
         before = body.get("status") or {}
@@ -213,7 +212,7 @@ class Reconciler:
         pipeline: Pipeline,
         memory: Memory,
         outcome: Outcome,
-        service_monitors: bool,
+        served: frozenset[Kind],
     ) -> Observed:
         children = dict(self._inventory.children(key))
         workload = children.get(ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(key.name)))
@@ -235,7 +234,7 @@ class Reconciler:
             redis_trouble=observe.trouble(store_pods),
             stats=memory.stats,
             samples_per_second=memory.samples_per_second,
-            service_monitors=service_monitors,
+            served=served,
             now=self._wall_clock(),
         )
 
@@ -325,9 +324,8 @@ class Reconciler:
         return SETTLING_SECONDS * (3 if patient else 1) * spread
 
 
-def _refs(pipeline: Pipeline, objects: list[Manifest]) -> set[ChildRef]:
+def _refs(pipeline: Pipeline, objects: list[Manifest], served: frozenset[Kind]) -> set[ChildRef]:
     """What not to prune. An API that is away for a moment is no reason to delete its objects."""
-    refs = {ChildRef(each["kind"], each["metadata"]["name"]) for each in objects}
-    if pipeline.monitoring.service_monitor:
-        refs.add(ChildRef(kinds.SERVICE_MONITOR.kind, names.dataplane(pipeline.name)))
-    return refs
+    if served < kinds.OPTIONAL:
+        objects = desired.objects(pipeline, served=kinds.OPTIONAL, redis_credentials="")
+    return {ChildRef(each["kind"], each["metadata"]["name"]) for each in objects}

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from anomaly_operator import desired, names, spec
+from anomaly_operator import desired, kinds, names, spec
 from anomaly_operator.desired import redis
 from anomaly_operator.errors import InvalidSpec, Problem
 from anomaly_operator.settings import Settings
@@ -54,7 +54,7 @@ def pipelines(path: Path, settings: Settings) -> Iterator[Pipeline]:
 def objects(pipeline: Pipeline) -> list[Manifest]:
     """Everything the operator would apply, on a cluster that has every optional API."""
     found = desired.objects(
-        pipeline, service_monitors=True, redis_credentials=_credentials(pipeline)
+        pipeline, served=kinds.OPTIONAL, redis_credentials=_credentials(pipeline)
     )
     if pipeline.redis.managed is not None:
         found.insert(0, redis.secret(pipeline, PASSWORD))

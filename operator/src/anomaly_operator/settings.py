@@ -22,6 +22,7 @@ class Settings:
     watch_namespaces: tuple[str, ...] = ()
     dataplane_image: str = f"anomaly-pipeline/dataplane:{__version__}"
     redis_image: str = "redis:8.0"
+    runbook_url: str = "https://anomalypipeline.io/runbook"
     log_level: str = "INFO"
     log_format: str = "json"
     http_port: int = 8080
@@ -75,6 +76,12 @@ def _image(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s#]+", text):
+        raise ValueError("must be a URL such as https://wiki.example/anomaly-pipeline")
+    return text
+
+
 def _namespaces(text: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for namespace in found:
@@ -99,6 +106,12 @@ TABLE = (
         "redis_image",
         _image,
         "Image of the managed Redis where `spec.redis.managed.image` is empty.",
+    ),
+    Setting(
+        "runbook_url",
+        _url,
+        "The page that alerts link to, each with its own name as the fragment: your copy of "
+        "docs/runbook.md.",
     ),
     Setting("log_level", _choice("DEBUG", "INFO", "WARNING", "ERROR"), "Least severe level shown."),
     Setting(

@@ -75,11 +75,14 @@ class Expose:
 
 @dataclass(frozen=True, slots=True)
 class Monitoring:
-    """How Prometheus finds the pods."""
+    """What Prometheus and Grafana are told of the pods."""
 
     service_monitor: bool
+    prometheus_rule: bool
+    dashboard: bool
     interval: str
     labels: Mapping[str, str]
+    runbook_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +142,11 @@ def parse(body: Mapping[str, Any], settings: Settings) -> Pipeline:
         expose=_expose(meta, spec["expose"]),
         monitoring=Monitoring(
             service_monitor=spec["monitoring"]["serviceMonitor"],
+            prometheus_rule=spec["monitoring"]["prometheusRule"],
+            dashboard=spec["monitoring"]["dashboard"],
             interval=spec["monitoring"]["interval"],
             labels=spec["monitoring"]["labels"],
+            runbook_url=settings.runbook_url,
         ),
         document=document,
     )

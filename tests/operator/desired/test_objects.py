@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from anomaly_dataplane.contract import config, runtime
-from anomaly_operator import desired, names, spec
+from anomaly_operator import desired, kinds, names, spec
 from anomaly_operator.desired import redis
+from anomaly_operator.kinds import Kind
 from anomaly_operator.settings import Settings
 from operators import a_resource
 
@@ -18,12 +19,13 @@ Manifest = dict[str, Any]
 
 
 def objects(
-    wanted: Manifest | None = None, *, service_monitors: bool = True, credentials: str = "c1"
+    wanted: Manifest | None = None,
+    *,
+    served: frozenset[Kind] = kinds.OPTIONAL,
+    credentials: str = "c1",
 ) -> list[Manifest]:
     pipeline = spec.parse(a_resource(wanted), Settings())
-    return desired.objects(
-        pipeline, service_monitors=service_monitors, redis_credentials=credentials
-    )
+    return desired.objects(pipeline, served=served, redis_credentials=credentials)
 
 
 def only(kind: str, wanted: Manifest | None = None, *, name: str = "boiler") -> Manifest:
@@ -48,6 +50,8 @@ def test_the_smallest_resource_becomes_a_whole_pipeline() -> None:
         "Ingress/boiler",
         "HorizontalPodAutoscaler/boiler",
         "ServiceMonitor/boiler",
+        "PrometheusRule/boiler",
+        "ConfigMap/boiler-dashboard",
     }
 
 
@@ -60,6 +64,8 @@ def test_the_smallest_resource_becomes_a_whole_pipeline() -> None:
             {"monitoring": {"serviceMonitor": False}},
             {"ServiceMonitor/boiler", "Service/boiler-metrics"},
         ),
+        ({"monitoring": {"prometheusRule": False}}, {"PrometheusRule/boiler"}),
+        ({"monitoring": {"dashboard": False}}, {"ConfigMap/boiler-dashboard"}),
         (
             {"redis": {"mode": "Standalone", "urls": ["r:6379"]}},
             {"Service/boiler-redis", "StatefulSet/boiler-redis"},
@@ -86,9 +92,15 @@ def test_a_budget_guards_several_pods_only(wanted: Manifest, guarded: bool) -> N
     assert ("PodDisruptionBudget/boiler" in identities(objects(wanted))) is guarded
 
 
-def test_no_service_monitor_where_the_cluster_has_none() -> None:
-    """A missing optional API is no error."""
-    assert "ServiceMonitor/boiler" not in identities(objects(service_monitors=False))
+def test_nothing_for_prometheus_where_the_cluster_does_not_know_it() -> None:
+    """A missing optional API is no error, and without Prometheus a dashboard shows nothing."""
+    left_out = identities(objects()) - identities(objects(served=frozenset()))
+
+    assert left_out == {
+        "ServiceMonitor/boiler",
+        "PrometheusRule/boiler",
+        "ConfigMap/boiler-dashboard",
+    }
 
 
 def test_every_object_goes_with_its_pipeline_and_carries_its_labels() -> None:

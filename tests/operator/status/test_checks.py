@@ -55,7 +55,7 @@ def observed(*children: Child, **changes: Any) -> Observed:
         "redis_trouble": None,
         "stats": None,
         "samples_per_second": None,
-        "service_monitors": True,
+        "served": kinds.OPTIONAL,
         "now": START,
     }
     return Observed(**{**values, **changes})
@@ -380,3 +380,48 @@ def test_a_pod_that_no_node_takes_is_told() -> None:
 
     pod["metadata"]["deletionTimestamp"] = "now"
     assert observe.trouble([pod]) is None
+
+
+MONITORING = (
+    a_child(kinds.SERVICE_MONITOR, "boiler", {}),
+    a_child(kinds.PROMETHEUS_RULE, "boiler", {}),
+    a_child(kinds.CONFIG_MAP, "boiler-dashboard", {}),
+)
+OFF = {"serviceMonitor": False, "prometheusRule": False, "dashboard": False}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "children", "served", "found"),
+    [
+        ({}, MONITORING, kinds.OPTIONAL, ("True", "MonitoringApplied")),
+        (OFF, (), kinds.OPTIONAL, ("False", "MonitoringDisabled")),
+        ({}, MONITORING[:2], kinds.OPTIONAL, ("False", "MonitoringMissing")),
+        ({}, MONITORING[1:], kinds.OPTIONAL, ("False", "MonitoringMissing")),
+        ({}, (), frozenset(), ("False", "CRDNotInstalled")),
+        ({}, MONITORING, {kinds.SERVICE_MONITOR}, ("False", "CRDNotInstalled")),
+        ({**OFF, "dashboard": True}, (), frozenset(), ("False", "CRDNotInstalled")),
+        (
+            {**OFF, "prometheusRule": True},
+            MONITORING,
+            kinds.OPTIONAL,
+            ("True", "MonitoringApplied"),
+        ),
+    ],
+)
+def test_monitoring_is_configured_when_all_that_is_wanted_is_there(
+    wanted: Manifest, children: tuple[Child, ...], served: set[kinds.Kind], found: tuple[str, str]
+) -> None:
+    """One word for three objects; the message names those that lack."""
+    pipeline = a_pipeline({"monitoring": wanted})
+    verdict = checks.monitoring_configured(pipeline, observed(*children, served=frozenset(served)))
+
+    assert (verdict.status, verdict.reason) == found
+
+
+def test_the_lacking_monitoring_is_named() -> None:
+    """What to install, or what to look at."""
+    half = checks.monitoring_configured(a_pipeline(), observed(*MONITORING[:1]))
+    bare = checks.monitoring_configured(a_pipeline(), observed(served=frozenset()))
+
+    assert "PrometheusRule, dashboard" in half.message
+    assert "no PrometheusRule and no ServiceMonitor" in bare.message

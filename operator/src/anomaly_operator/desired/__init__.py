@@ -6,29 +6,35 @@ Whether something should exist is decided here; how it looks, in the file of its
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from anomaly_operator import kinds
 from anomaly_operator.desired import (
     autoscaler,
     configmap,
+    dashboard,
     deployment,
     disruptionbudget,
     ingress,
+    prometheusrule,
     redis,
     service,
     serviceaccount,
     servicemonitor,
 )
 from anomaly_operator.desired.metadata import Manifest
+from anomaly_operator.kinds import Kind
 from anomaly_operator.spec import Pipeline
 
 
 def objects(
-    pipeline: Pipeline, *, service_monitors: bool, redis_credentials: str
+    pipeline: Pipeline, *, served: Collection[Kind], redis_credentials: str
 ) -> list[Manifest]:
     """Every object to apply, in the order in which to apply them.
 
     Args:
         pipeline: what is wanted.
-        service_monitors: whether the cluster knows ServiceMonitors.
+        served: the optional kinds that the cluster knows.
         redis_credentials: what changes when the managed Redis got another password.
     """
     found: list[Manifest] = [serviceaccount.service_account(pipeline)]
@@ -46,6 +52,23 @@ def objects(
         found.append(disruptionbudget.disruption_budget(pipeline))
     if pipeline.monitoring.service_monitor:
         found.append(service.metrics_service(pipeline))
-        if service_monitors:
-            found.append(servicemonitor.service_monitor(pipeline))
+    wanted = [kind for kind in optional(pipeline) if kind in served]
+    if kinds.SERVICE_MONITOR in wanted:
+        found.append(servicemonitor.service_monitor(pipeline))
+    if kinds.PROMETHEUS_RULE in wanted:
+        found.append(prometheusrule.prometheus_rule(pipeline))
+    if pipeline.monitoring.dashboard and kinds.SERVICE_MONITOR in served:
+        found.append(dashboard.config_map(pipeline))  # without Prometheus it would show nothing
     return found
+
+
+def optional(pipeline: Pipeline) -> tuple[Kind, ...]:
+    """The kinds that are wanted and that a cluster may lack."""
+    return tuple(
+        kind
+        for kind, wanted in (
+            (kinds.SERVICE_MONITOR, pipeline.monitoring.service_monitor),
+            (kinds.PROMETHEUS_RULE, pipeline.monitoring.prometheus_rule),
+        )
+        if wanted
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from anomaly_dataplane.contract import runtime
 from anomaly_dataplane.contract.fields import Duration
 from anomaly_operator import kinds, names
+from anomaly_operator.desired import promql
 from anomaly_operator.desired.metadata import Manifest, manifest
 from anomaly_operator.spec import Pipeline
 
@@ -30,6 +31,9 @@ def service_monitor(pipeline: Pipeline) -> Manifest:
                     "path": runtime.PATH_METRICS,
                     "interval": interval,
                     "scrapeTimeout": interval if short else f"{_SCRAPE_TIMEOUT_SECONDS}s",
+                    "relabelings": [
+                        {"targetLabel": promql.LABEL, "replacement": pipeline.name},
+                    ],
                 }
             ],
         },

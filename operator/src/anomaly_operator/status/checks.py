@@ -151,18 +151,38 @@ def autoscaling_active(pipeline: Pipeline, observed: Observed) -> Verdict:
 
 
 def monitoring_configured(pipeline: Pipeline, observed: Observed) -> Verdict:
-    """Whether Prometheus can find the pods. Informs only."""
-    if not pipeline.monitoring.service_monitor:
-        return no(Reason.MONITORING_DISABLED, "monitoring.serviceMonitor is false.")
-    if not observed.service_monitors:
+    """Whether Prometheus and Grafana can find what is for them. Informs only."""
+    monitoring = pipeline.monitoring
+    main, board = names.dataplane(pipeline.name), names.dashboard(pipeline.name)
+    wanted = [
+        (kind, name, needs, what)
+        for asked, kind, name, needs, what in (
+            (monitoring.service_monitor, kinds.SERVICE_MONITOR, main, kinds.SERVICE_MONITOR, ""),
+            (monitoring.prometheus_rule, kinds.PROMETHEUS_RULE, main, kinds.PROMETHEUS_RULE, ""),
+            (monitoring.dashboard, kinds.CONFIG_MAP, board, kinds.SERVICE_MONITOR, "dashboard"),
+        )
+        if asked
+    ]
+    if not wanted:
+        return no(
+            Reason.MONITORING_DISABLED,
+            "monitoring.serviceMonitor, prometheusRule and dashboard are false.",
+        )
+    lacking = sorted({needs.kind for _, _, needs, _ in wanted if needs not in observed.served})
+    if lacking:
         return no(
             Reason.CRD_NOT_INSTALLED,
-            "The cluster has no ServiceMonitor (monitoring.coreos.com/v1); this heals when the "
-            "Prometheus operator is installed.",
+            f"The cluster has no {' and no '.join(lacking)} (monitoring.coreos.com/v1); this heals"
+            " when the Prometheus operator is installed.",
         )
-    if observed.child(kinds.SERVICE_MONITOR, names.dataplane(pipeline.name)) is None:
-        return no(Reason.SERVICE_MONITOR_MISSING, "The ServiceMonitor could not be applied yet.")
-    return yes(Reason.SERVICE_MONITOR_APPLIED, "The ServiceMonitor is in place.")
+    missing = [
+        what or kind.kind for kind, name, _, what in wanted if not observed.child(kind, name)
+    ]
+    if missing:
+        text = f"Could not be applied yet: {', '.join(missing)}."
+        return no(Reason.MONITORING_MISSING, text)
+    present = ", ".join(what or kind.kind for kind, _, _, what in wanted)
+    return yes(Reason.MONITORING_APPLIED, f"In place: {present}.")
 
 
 def data_flowing(observed: Observed) -> Verdict:

@@ -65,10 +65,10 @@ class Reason(StrEnum):
     AUTOSCALER_PENDING = "AutoscalerPending"
 
     # MonitoringConfigured
-    SERVICE_MONITOR_APPLIED = "ServiceMonitorApplied"
+    MONITORING_APPLIED = "MonitoringApplied"
     CRD_NOT_INSTALLED = "CRDNotInstalled"
     MONITORING_DISABLED = "MonitoringDisabled"
-    SERVICE_MONITOR_MISSING = "ServiceMonitorMissing"
+    MONITORING_MISSING = "MonitoringMissing"
 
     # DataFlowing
     SAMPLES_ARRIVING = "SamplesArriving"
