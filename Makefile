@@ -38,15 +38,21 @@ check: setup ## Format, lint, types, import rules
 unit: setup ## Everything that needs no cluster, real Redis included
 	@hack/ensure-redis
 	@$(DEVCLUSTER) clients
-	$(RUN) pytest -m "not e2e"
+	$(RUN) pytest -m "not e2e and not senders"
 	ANOMALY_KERNELS=python $(RUN) pytest tests/dataplane/detectors tests/dataplane/state
+
+.PHONY: senders
+senders: setup ## Real senders (Telegraf and the like, built once) through outages of pod and Redis
+	@hack/ensure-redis
+	@$(DEVCLUSTER) senders
+	$(RUN) pytest -m senders
 
 .PHONY: e2e
 e2e: cluster images ## End to end, on the cluster
 	$(RUN) pytest -m e2e
 
 .PHONY: test
-test: check unit e2e ## Every test there is
+test: check unit senders e2e ## Every test there is
 
 .PHONY: fmt
 fmt: setup ## Mend what can be mended

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from devcluster import binaries, choice, crds
+from devcluster import binaries, choice, crds, senders
 from devcluster.choice import Choice
 from devcluster.errors import DevClusterError
 from devcluster.images import engine, project
@@ -34,6 +34,7 @@ def main() -> int:
         "env": env,
         "images": images,
         "clients": clients,
+        "senders": build_senders,
     }
     parser.add_argument("command", choices=list(commands))
     arguments = parser.parse_args()
@@ -126,10 +127,17 @@ def clients(cache: Cache, _: Choice) -> int:
     return 0
 
 
+def build_senders(cache: Cache, _: Choice) -> int:
+    """Build the real senders that tests run against a pod."""
+    with _alone(cache, "lock-senders"):
+        senders.ensure(cache)
+    return 0
+
+
 @contextmanager
-def _alone(cache: Cache) -> Iterator[None]:
-    """Let one command at a time change things."""
-    with (cache.folder() / "lock").open("w") as lock:
+def _alone(cache: Cache, what: str = "lock") -> Iterator[None]:
+    """Let one command at a time change things: all, or those of a lock of their own."""
+    with (cache.folder() / what).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,0 +1,234 @@
+"""A pod of its own process on a real Redis, each of which a test may take away and bring back.
+
+Real senders are tested against it: `Stack.kill_pod` is what the kernel's OOM killer does,
+`Stack.redis_away` is a Redis that restarts with its data. `Stack.samples` and `Stack.totals` say
+what Redis holds in the end, whoever lived meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from anomaly_dataplane.contract.config import PipelineConfig, parse
+from anomaly_dataplane.contract.runtime import PATH_METRICS, PATH_READYZ
+from anomaly_dataplane.detectors.method import METHODS
+from anomaly_dataplane.observer import Unobserved
+from anomaly_dataplane.series import Series
+from anomaly_dataplane.state.journal import catch_up
+from anomaly_dataplane.state.layout import COUNT
+from anomaly_dataplane.store import Totals
+from anomaly_dataplane.store.connect import connect
+from polling import eventually
+from redis_server import RedisServer, free_port, redis_server
+
+OUTAGE_SECONDS = 10.0
+"""How long a test of a real sender takes Redis away."""
+
+
+@dataclass
+class PodProcess:
+    """`anomaly-dataplane run` on ports of its own, which stay the same from start to start.
+
+    Attributes:
+        environ: settings beside the ports, by their variable.
+        log: where its output goes.
+    """
+
+    document: Path
+    log: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    admin_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *, ready: bool = True) -> None:
+        """Start it and, unless told not to, wait until it says that it is ready."""
+        argv = [sys.executable, "-m", "anomaly_dataplane", "run", "--config", str(self.document)]
+        ports = ["--http-port", str(self.port), "--admin-port", str(self.admin_port)]
+        environ = {"ANOMALY_DRAIN_SECONDS": "0", "ANOMALY_LOG_FORMAT": "text", **self.environ}
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [*argv, "--bind", "127.0.0.1", *ports],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environ},
+            )
+        if ready:
+            eventually(f"the pod is ready, see {self.log}", self._ready, within=60, pause=0.1)
+
+    def kill(self) -> None:
+        """End it as the OOM killer does: at once, whatever it is at."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        """End it as Kubernetes does; returns its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def said(self) -> str:
+        """What it has logged so far, over all its lives."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of its own metric over all series with these labels; 0 if there is none."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{PATH_METRICS}") as answer:
+            text = answer.read().decode()
+        total = 0.0
+        for series, value in re.findall(r"^(anomaly_pipeline_[^ ]+) ([^ ]+)$", text, re.MULTILINE):
+            bare, _, rest = series.partition("{")
+            wanted = all(f'{label}="{value_}"' in rest for label, value_ in labels.items())
+            if bare == f"anomaly_pipeline_{name}" and wanted:
+                total += float(value)
+        return total
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = self.process.wait(60)
+        self.process = None
+        return code
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the pod ended: {self.said()[-2000:]}")
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            url = f"http://127.0.0.1:{self.admin_port}{PATH_READYZ}"
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return bool(answer.status == 200)
+        return False
+
+
+@dataclass
+class Stack:
+    """One pod and its Redis."""
+
+    config: PipelineConfig
+    redis: RedisServer
+    pod: PodProcess
+
+    @property
+    def url(self) -> str:
+        return self.pod.url
+
+    def kill_pod(self, *, away: float = 0.0) -> None:
+        """Kill the pod and start it again on the same port after so many seconds."""
+        self.pod.kill()
+        time.sleep(away)
+        self.pod.start()
+
+    def restart_pod(self) -> None:
+        """Stop the pod as Kubernetes does, and start it again on the same port."""
+        self.pod.terminate()
+        self.pod.start()
+
+    def redis_away(self, seconds: float = OUTAGE_SECONDS) -> None:
+        """Kill Redis and start it again, with its data, after so many seconds."""
+        with self.without_redis():
+            time.sleep(seconds)
+
+    @contextmanager
+    def without_redis(self) -> Iterator[None]:
+        """Take Redis away while the body runs."""
+        self.redis.stop()
+        try:
+            yield
+        finally:
+            self.redis.start()
+
+    def totals(self) -> Totals:
+        """What Redis has counted, each sample once, however often it was sent."""
+
+        async def ask() -> Totals:
+            store = connect(self.config, Unobserved(), username=None, password=None)
+            try:
+                return await store.totals()
+            finally:
+                await store.aclose()
+
+        return asyncio.run(ask())
+
+    def samples(self, metric: str, **labels: str) -> dict[float, float]:
+        """The newest samples of a series that Redis holds, as many as its window: time -> value."""
+        series = Series(metric, labels, self.config.redis.partitions)
+        return self.samples_of([series])[series.name]
+
+    def samples_of(self, series: list[Series]) -> dict[str, dict[float, float]]:
+        """The same for several, by their names; a series that Redis does not know has none."""
+
+        async def ask() -> list[bytes | None]:
+            store = connect(self.config, Unobserved(), username=None, password=None)
+            try:
+                return [(await store.read(one.partition, [one]))[0] for one in series]
+            finally:
+                await store.aclose()
+
+        blocks = asyncio.run(ask())
+        return {one.name: self._ring(block) for one, block in zip(series, blocks, strict=True)}
+
+    def _ring(self, stored: bytes | None) -> dict[float, float]:
+        if stored is None:
+            return {}
+        detection = self.config.detection
+        method = METHODS[detection.method]
+        layout = method.layout(detection.window)
+        # A block is stored as far as it has been written.
+        block = memoryview(bytearray(stored.ljust(layout.size_bytes, b"\0"))).cast("d")
+        catch_up(block, layout, method)
+        held = min(int(block[COUNT]), layout.window)
+        slots = [layout.ring_at + 2 * i for i in range(held)]
+        return {block[at + 1]: block[at] for at in slots}
+
+
+@contextmanager
+def a_stack(
+    folder: Path, environ: Mapping[str, str] | None = None, **groups: object
+) -> Iterator[Stack]:
+    """Run a pod and its Redis; ends both whatever happens.
+
+    Args:
+        folder: for the config document and the pod's log.
+        environ: settings of the pod, by their variable.
+        groups: of the config document, as the CR writes them; `redis` is added to.
+    """
+    # With `everysec` a killed Redis may lose what it has acknowledged within the last two seconds.
+    with redis_server("--appendfsync", "always") as server:
+        raw = {
+            "pipeline": {"namespace": "tests", "name": "outages", "uid": "outages"},
+            **groups,
+            "redis": {**_group(groups, "redis"), "urls": [server.url]},
+        }
+        document = folder / "pipeline.json"
+        document.write_text(json.dumps(raw))
+        pod = PodProcess(document, folder / "pod.log", environ or {})
+        stack = Stack(parse(raw), server, pod)
+        try:
+            pod.start()
+            yield stack
+        finally:
+            if pod.process is not None:
+                pod.kill()
+
+
+def _group(groups: Mapping[str, object], name: str) -> Mapping[str, object]:
+    group = groups.get(name, {})
+    assert isinstance(group, Mapping)
+    return group
