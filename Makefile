@@ -38,7 +38,7 @@ check: setup ## Format, lint, types, import rules
 unit: setup ## Everything that needs no cluster, real Redis included
 	@hack/ensure-redis
 	@$(DEVCLUSTER) clients
-	$(RUN) pytest -m "not e2e and not senders"
+	$(RUN) pytest -m "not e2e and not senders and not apiserver"
 	ANOMALY_KERNELS=python $(RUN) pytest tests/dataplane/detectors tests/dataplane/state
 
 .PHONY: senders
@@ -47,12 +47,17 @@ senders: setup ## Real senders (Telegraf and the like, built once) through outag
 	@$(DEVCLUSTER) senders
 	$(RUN) pytest -m senders
 
+.PHONY: api-server
+api-server: setup ## The operator against a real kube-apiserver without nodes, built once
+	@$(DEVCLUSTER) api-server
+	$(RUN) pytest -m apiserver
+
 .PHONY: e2e
 e2e: cluster images ## End to end, on the cluster
 	$(RUN) pytest -m e2e
 
 .PHONY: test
-test: check unit senders e2e ## Every test there is
+test: check unit senders api-server e2e ## Every test there is
 
 .PHONY: fmt
 fmt: setup ## Mend what can be mended

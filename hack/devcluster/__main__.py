@@ -34,6 +34,7 @@ def main() -> int:
         "env": env,
         "images": images,
         "clients": clients,
+        "api-server": api_server,
         "senders": build_senders,
     }
     parser.add_argument("command", choices=list(commands))
@@ -124,6 +125,13 @@ def clients(cache: Cache, _: Choice) -> int:
     """Build kubectl and helm, which some tests need without a cluster."""
     with _alone(cache):
         binaries.ensure(cache, binaries.CLIENTS)
+    return 0
+
+
+def api_server(cache: Cache, _: Choice) -> int:
+    """Build what tests need to run an API server of their own."""
+    with _alone(cache):
+        binaries.ensure(cache, binaries.API_SERVER)
     return 0
 
 

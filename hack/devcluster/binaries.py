@@ -53,6 +53,12 @@ KIND = (Binary("kind", "sigs.k8s.io/kind"),)
 CLIENTS = tuple(binary for binary in ADDONS if binary.name in {"kubectl", "helm"})
 """What works without a cluster, too."""
 
+API_SERVER = (
+    *(binary for binary in ADDONS if binary.name == "kubectl"),
+    *(binary for binary in CONTROL_PLANE if binary.name.startswith(("etcd", "kube-api", "kube-c"))),
+)
+"""An API server without nodes, and what talks to it."""
+
 
 def link_flags() -> str:
     """Return the linker flags: stripped, and knowing their Kubernetes version."""
