@@ -35,8 +35,9 @@ check: setup ## Format, lint, types, import rules
 	$(RUN) lint-imports
 
 .PHONY: unit
-unit: setup ## Everything that needs no cluster, real Redis included
+unit: setup ## Everything that needs no cluster, real Redis and broker included
 	@hack/ensure-redis
+	@hack/ensure-mosquitto
 	@$(DEVCLUSTER) clients
 	$(RUN) pytest -m "not e2e and not senders and not apiserver"
 	ANOMALY_KERNELS=python $(RUN) pytest tests/dataplane/detectors tests/dataplane/state

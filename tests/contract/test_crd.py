@@ -14,11 +14,13 @@ from anomaly_dataplane.contract import config
 from anomaly_dataplane.contract.fields import (
     Boolean,
     Choice,
-    ChoiceList,
     DecimalString,
     Duration,
+    Group,
     Integer,
     OptionalDecimalString,
+    Text,
+    TextList,
     camel,
 )
 from anomaly_operator import names, schema, spec
@@ -43,21 +45,29 @@ def fields(node: Schema, path: str) -> Iterator[tuple[str, Schema]]:
 
 
 ALL = dict(fields(SPEC, "spec"))
+
+
+def pod_fields(of: type[Any], path: str) -> Iterator[tuple[str, dataclasses.Field[Any]]]:
+    """Every field of a group of the pods' document, those of groups within it too."""
+    for field in dataclasses.fields(of):
+        below = f"{path}.{camel(field.name)}"
+        yield below, field
+        if isinstance(field.metadata["kind"], Group):
+            yield from pod_fields(field.metadata["kind"].of, below)
+
+
 POD_FIELDS = {
-    f"spec.{group}.{camel(field.name)}": field
-    for group in spec.POD_GROUPS
-    for field in dataclasses.fields(
-        next(f for f in dataclasses.fields(config.PipelineConfig) if f.name == group)
-        .metadata["kind"]
-        .of
-    )
+    path: field
+    for group in dataclasses.fields(config.PipelineConfig)
+    if group.name in spec.POD_GROUPS
+    for path, field in pod_fields(group.metadata["kind"].of, f"spec.{group.name}")
 }
 
 
 def test_the_groups_of_the_pods_have_exactly_their_fields() -> None:
     """Nothing is accepted and ignored, nothing is honoured but cannot be written."""
     declared = {
-        path for path in ALL if path.count(".") == 2 and path.split(".")[1] in spec.POD_GROUPS
+        path for path in ALL if path.count(".") >= 2 and path.split(".")[1] in spec.POD_GROUPS
     }
 
     assert declared == set(POD_FIELDS)
@@ -69,8 +79,16 @@ def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:
     node, field = ALL[path], POD_FIELDS[path]
     kind = field.metadata["kind"]
 
+    if isinstance(kind, Group):
+        # A test below checks what the defaults of groups amount to.
+        assert node["type"] == "object"
+        return
     assert node["default"] == field.metadata["default"]
-    if isinstance(kind, Integer):
+    if isinstance(kind, Text):
+        assert f"matches('{kind.pattern}')" in only_rule(node)["rule"]
+    elif isinstance(kind, TextList):
+        assert f"matches('{kind.pattern}')" in only_rule(node["items"])["rule"]
+    elif isinstance(kind, Integer):
         assert (node["type"], node["minimum"], node["maximum"]) == (
             "integer",
             kind.minimum,
@@ -80,9 +98,6 @@ def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:
         assert node["type"] == "boolean"
     elif isinstance(kind, Choice):
         assert node["enum"] == list(kind.values)
-    elif isinstance(kind, ChoiceList):
-        assert node["x-kubernetes-list-type"] == "set"
-        assert node["items"]["enum"] == list(kind.values)
     elif isinstance(kind, DecimalString | OptionalDecimalString):
         message = only_rule(node)["message"]
         empty = "empty or " if isinstance(kind, OptionalDecimalString) else ""

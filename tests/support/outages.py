@@ -124,10 +124,18 @@ class Stack:
     config: PipelineConfig
     redis: RedisServer
     pod: PodProcess
+    others: list[PodProcess] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return self.pod.url
+
+    def another_pod(self, name: str) -> PodProcess:
+        """A second pod of the pipeline, not yet started; it is ended with the first."""
+        environ = {**self.pod.environ, "ANOMALY_POD_NAME": name}
+        pod = PodProcess(self.pod.document, self.pod.log.with_name(f"{name}.log"), environ)
+        self.others.append(pod)
+        return pod
 
     def kill_pod(self, *, away: float = 0.0) -> None:
         """Kill the pod and start it again on the same port after so many seconds."""
@@ -224,8 +232,9 @@ def a_stack(
             pod.start()
             yield stack
         finally:
-            if pod.process is not None:
-                pod.kill()
+            for each in (pod, *stack.others):
+                if each.process is not None:
+                    each.kill()
 
 
 def _group(groups: Mapping[str, object], name: str) -> Mapping[str, object]:

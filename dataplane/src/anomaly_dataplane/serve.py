@@ -32,6 +32,8 @@ _BACKLOG = 1024
 
 _CLOSING_SECONDS = 2.0
 """For answers that are being written when the public port closes."""
+_LEAVING_SECONDS = 5.0
+"""For what a broker has sent or still has for this pod, of the grace period."""
 _ROOM_SECONDS = 5.0
 """Of the grace period, kept for closing."""
 logger = logging.getLogger(__name__)
@@ -92,8 +94,13 @@ async def _drain(pod: Pod, stop: asyncio.Event) -> None:
     logger.info("stopping; serving on for %d s", pod.settings.drain_seconds)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), pod.settings.drain_seconds)
+    # Only now: by this time the pod that takes our place has subscribed, so nothing is published
+    # that nobody is there for.
+    if pod.consumer is not None:
+        await pod.consumer.leave(_LEAVING_SECONDS)
     logger.info("draining %d samples", pod.workers.samples)
-    bound_seconds = max(1.0, TERMINATION_GRACE_SECONDS - pod.settings.drain_seconds - _ROOM_SECONDS)
+    spent_seconds = pod.settings.drain_seconds + (_LEAVING_SECONDS if pod.consumer else 0)
+    bound_seconds = max(1.0, TERMINATION_GRACE_SECONDS - spent_seconds - _ROOM_SECONDS)
     try:
         async with asyncio.timeout(bound_seconds):
             await pod.workers.drain()

@@ -191,6 +191,20 @@ class Settings:
         "path",
         "A mounted Secret whose keys win over these two, and certificates for TLS.",
     )
+    mqtt_secret_dir: str = _setting(
+        runtime.ENV_MQTT_SECRET_DIR,
+        _text,
+        "",
+        "path",
+        "A mounted Secret with credentials and certificates for the MQTT broker.",
+    )
+    pod_name: str = _setting(
+        runtime.ENV_POD_NAME,
+        _text,
+        "",
+        "",
+        "This pod's name, a part of its MQTT client id; empty for the host's name.",
+    )
 
 
 def read_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> Settings:

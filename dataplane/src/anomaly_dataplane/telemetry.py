@@ -22,6 +22,9 @@ from prometheus_client import (
 from anomaly_dataplane.contract.metrics import METRICS, PREFIX, Metric
 from anomaly_dataplane.tallies import Counter, Histogram
 
+PROTOCOL_JSON = "json"
+PROTOCOL_MQTT = "mqtt"
+
 
 class ProtocolMetrics:
     """What the handler of one protocol counts."""
@@ -30,7 +33,6 @@ class ProtocolMetrics:
         self._received = _counter(registry, "samples_received_total").labels(protocol)
         self._rejected = _counter(registry, "samples_rejected_total")
         self._duration = _histogram(registry, "ingest_duration_seconds").labels(protocol)
-        self._bad_requests = _counter(registry, "requests_rejected_total")
         self._protocol = protocol
 
     def received(self, samples: int) -> None:
@@ -46,9 +48,31 @@ class ProtocolMetrics:
         """A request was answered after its commit."""
         self._duration.observe(seconds)
 
-    def bad_request(self, status: int) -> None:
-        """The answer was 4xx, for some of its samples or all."""
-        self._bad_requests.labels(str(status)).inc()
+
+class MqttMetrics:
+    """What the consumer of an MQTT broker counts beside its samples."""
+
+    def __init__(self, registry: dict[str, Counter | Gauge | Histogram], broker: str) -> None:
+        self._connected = _gauge(registry, "mqtt_connected").labels(broker)
+        self._failures = _counter(registry, "mqtt_connection_failures_total").labels()
+        self._waiting = _gauge(registry, "mqtt_waiting_messages")
+        self._waits = _counter(registry, "mqtt_waits_total")
+
+    def connected(self, up: bool) -> None:
+        """The broker is connected and subscribed to, or not any more."""
+        self._connected.set(up)
+
+    def failed(self) -> None:
+        """A connection could not be made, or was lost."""
+        self._failures.inc()
+
+    def waited(self, reason: str) -> None:
+        """Messages could not be committed and are tried again."""
+        self._waits.labels(reason).inc()
+
+    def watch(self, messages: Callable[[], int]) -> None:
+        """Read how many messages wait whenever somebody scrapes."""
+        self._waiting.set_function(messages)
 
 
 class Telemetry:
@@ -81,6 +105,10 @@ class Telemetry:
     def protocol(self, name: str) -> ProtocolMetrics:
         """The metrics of one protocol's handler."""
         return ProtocolMetrics(self._metrics, name)
+
+    def mqtt(self, broker: str) -> MqttMetrics:
+        """The metrics of the consumer of this broker."""
+        return MqttMetrics(self._metrics, broker)
 
     def watch_buffer(self, samples: Callable[[], int], capacity: int) -> None:
         """Read the buffer's fill whenever somebody scrapes."""

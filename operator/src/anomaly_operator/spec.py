@@ -60,6 +60,13 @@ class Redis:
 
 
 @dataclass(frozen=True, slots=True)
+class Mqtt:
+    """The broker that the pods take messages from; the rest of it is theirs to read."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Expose:
     """How senders reach the pipeline."""
 
@@ -100,6 +107,7 @@ class Pipeline:
     autoscaling: Autoscaling
     resources: Mapping[str, Any]
     redis: Redis
+    mqtt: Mqtt | None
     expose: Expose
     monitoring: Monitoring
     document: Mapping[str, Any]
@@ -139,6 +147,7 @@ def parse(body: Mapping[str, Any], settings: Settings) -> Pipeline:
         autoscaling=_autoscaling(spec["autoscaling"]),
         resources=spec["resources"],
         redis=_redis(meta["name"], spec["redis"], settings),
+        mqtt=_mqtt(spec["ingest"]["mqtt"]),
         expose=_expose(meta, spec["expose"]),
         monitoring=Monitoring(
             service_monitor=spec["monitoring"]["serviceMonitor"],
@@ -181,6 +190,10 @@ def _redis(cr_name: str, group: Mapping[str, Any], settings: Settings) -> Redis:
     )
 
 
+def _mqtt(group: Mapping[str, Any]) -> Mqtt | None:
+    return Mqtt(group["secretRef"]["name"]) if group["broker"] else None
+
+
 def _expose(meta: Mapping[str, Any], group: Mapping[str, Any]) -> Expose:
     return Expose(
         ingress=group["type"] == "Ingress",
@@ -209,6 +222,8 @@ def _document(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
     if redis["tls"]["enabled"]:
         reached["tls"] = redis["tls"]
     groups["redis"] = reached
+    if not spec["ingest"]["mqtt"]["broker"]:
+        groups["ingest"] = {k: v for k, v in spec["ingest"].items() if k != "mqtt"}
     identity = {name: meta[name] for name in ("namespace", "name", "uid")}
     routed = spec["expose"]["type"] == "Ingress"
     base_path = _expose(meta, spec["expose"]).path.rstrip("/") if routed else ""

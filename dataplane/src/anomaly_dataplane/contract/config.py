@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from anomaly_dataplane.contract.fields import (
     Boolean,
     Choice,
-    ChoiceList,
     DecimalString,
     Duration,
     FieldError,
@@ -28,6 +27,7 @@ from anomaly_dataplane.contract.fields import (
     declare,
     read_group,
 )
+from anomaly_dataplane.contract.topics import TOPIC_PATTERN, BadTemplate, Template
 
 VERSION = 1
 """Of the document. A pod refuses a version that it does not know."""
@@ -35,6 +35,9 @@ VERSION = 1
 MAX_PARTITIONS = 256
 HOST_PORT_PATTERN = r"^[A-Za-z0-9._-]+:[0-9]{1,5}$"
 SENTINEL_MASTER_PATTERN = r"^[A-Za-z0-9._-]{0,255}$"
+OPTIONAL_HOST_PORT_PATTERN = r"^([A-Za-z0-9._-]+:[0-9]{1,5})?$"
+MQTT_GROUP_PATTERN = r"^[A-Za-z0-9._-]{0,128}$"
+SECRET_NAME_PATTERN = r"^[a-z0-9.-]{0,253}$"  # noqa: S105  # of names, not a password
 _ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$"
 
 
@@ -61,12 +64,6 @@ class Sensitivity(StrEnum):
     LOW = "Low"
 
 
-class IngestProtocol(StrEnum):
-    """How samples may come in over HTTP."""
-
-    JSON = "JSON"
-
-
 class RedisMode(StrEnum):
     """How Redis is reached. The CR's mode `Managed` reaches the pod as `Standalone`."""
 
@@ -76,17 +73,53 @@ class RedisMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ingest:
-    """What is taken in: how, and how much."""
+class SecretRef:
+    """A Secret of the pipeline's namespace, which the operator mounts."""
 
-    protocols: tuple[IngestProtocol, ...] = declare(ChoiceList(IngestProtocol), ["JSON"])
-    """What may be spoken; the paths of all others answer 404."""
+    name: str = declare(Text(SECRET_NAME_PATTERN, "credentials"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class MqttTLS:
+    """Encryption of the connection to the broker."""
+
+    enabled: bool = declare(Boolean(), False)
+    """The broker's certificate and host name are then checked; CA and keys come by Secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """The MQTT broker whose messages are taken as samples; see `mqtt/`."""
+
+    broker: str = declare(Text(OPTIONAL_HOST_PORT_PATTERN, "mosquitto.example:1883"), "")
+    """Where it is; empty for none."""
+    topics: tuple[str, ...] = declare(
+        TextList(TOPIC_PATTERN, "sensors/{site}/{device}/{metric}"), []
+    )
+    """Templates: what to subscribe to, and which level is the metric or which label."""
+    group: str = declare(Text(MQTT_GROUP_PATTERN, "boiler-room"), "")
+    """Of the shared subscription, over which the pods divide the messages; empty for the name that
+    follows from the pipeline's uid."""
+    tls: MqttTLS = declare(Group(MqttTLS), {})
+    secret_ref: SecretRef = declare(Group(SecretRef), {})
+    """Credentials and certificates, mounted as files."""
+    max_in_flight: int = declare(Integer(1, 65535), 500)
+    """Messages that the broker may have sent a pod and not yet got acknowledged."""
+    session_expiry_seconds: float = declare(Duration(0, 604800), "10m")
+    """How long the broker keeps what a pod has not acknowledged after it has vanished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Limits of what is taken in."""
+
     max_body_bytes: int = declare(Integer(1024, 67108864), 8388608)
     """Of one request, after decompression."""
     allowed_lateness_seconds: float = declare(Duration(0, 86400), "1m")
     """How far behind the newest sample of its series a sample may be and still count."""
     max_future_seconds: float = declare(Duration(0, 86400), "5m")
     """How far ahead of the pod's clock a timestamp may be; beyond it the sample is rejected."""
+    mqtt: Mqtt = declare(Group(Mqtt), {})
     fast_path: bool = declare(Boolean(), False)
     """Whether plain POSTs of samples are answered before aiohttp sees them; see `front/`."""
 
@@ -215,6 +248,7 @@ def parse(raw: object) -> PipelineConfig:
                 f"not {config.detection.min_samples}",
             )
         )
+    errors += _of_mqtt(config.ingest.mqtt)
     sentinel = config.redis.mode is RedisMode.SENTINEL
     if sentinel and not config.redis.sentinel_master:
         errors.append(
@@ -229,6 +263,20 @@ def parse(raw: object) -> PipelineConfig:
     if errors:
         raise InvalidConfig(errors)
     return config
+
+
+def _of_mqtt(mqtt: Mqtt) -> Iterator[FieldError]:
+    if bool(mqtt.broker) != bool(mqtt.topics):
+        yield FieldError(
+            "ingest.mqtt.topics",
+            "is required with a broker, and must be empty without: what to subscribe to, such as "
+            "sensors/{site}/{device}/{metric}",
+        )
+    for i, topic in enumerate(mqtt.topics):
+        try:
+            Template(topic)
+        except BadTemplate as error:
+            yield FieldError(f"ingest.mqtt.topics[{i}]", str(error))
 
 
 def parse_json(text: str | bytes) -> PipelineConfig:

@@ -58,6 +58,14 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("redis_up", "gauge", "1 while the store answers, 0 while it does not."),
     Metric("redis_errors_total", "counter", "Failed calls to Redis, by kind.", ("kind",)),
+    Metric("mqtt_connected", "gauge", "1 while the broker is connected, 0 else.", ("broker",)),
+    Metric(
+        "mqtt_connection_failures_total", "counter", "Connections to the broker failed or lost."
+    ),
+    Metric("mqtt_waiting_messages", "gauge", "Messages that have come and wait for a commit."),
+    Metric(
+        "mqtt_waits_total", "counter", "Commits of messages tried again, by reason.", ("reason",)
+    ),
     Metric("series_cached", "gauge", "Series whose state this pod holds in memory."),
     Metric("event_loop_lag_seconds", "gauge", "How late the event loop ran its last tick."),
     Metric("build_info", "gauge", "1; which build this is.", ("version", "kernels")),

@@ -37,7 +37,10 @@ ENV_REDIS = "ANOMALY_REDIS"
 ENV_REDIS_USERNAME = "REDIS_USERNAME"
 ENV_REDIS_PASSWORD = "REDIS_PASSWORD"  # noqa: S105  # the variable's name, not a password
 ENV_REDIS_SECRET_DIR = "ANOMALY_REDIS_SECRET_DIR"  # noqa: S105  # the variable's name
+ENV_MQTT_SECRET_DIR = "ANOMALY_MQTT_SECRET_DIR"  # noqa: S105  # the variable's name
+ENV_POD_NAME = "ANOMALY_POD_NAME"
 
+MQTT_SECRET_DIR = "/etc/anomaly-pipeline-mqtt"  # noqa: S105  # where the Secret is mounted
 REDIS_SECRET_DIR = "/etc/anomaly-pipeline-redis"  # noqa: S105  # where the Secret is mounted
 SECRET_KEY_USERNAME = "username"  # noqa: S105  # the key's name, not a password
 SECRET_KEY_PASSWORD = "password"  # noqa: S105  # the key's name, not a password

@@ -49,9 +49,7 @@ def start(s: memoryview[float], o: int, ts: float, x: float) -> None:
     record.start(s, o + RECORD, x)
 
 
-def step(
-    s: memoryview[float], o: int, bins: int, ts: float, x: float
-) -> tuple[float, int, int, float]:
+def step(s: memoryview[float], o: int, bins: int, ts: float, x: float) -> tuple[float, int, int]:
     """Score a sample, then learn it: `steps.step`. The cold pieces are the season's bins."""
     t = s[o + SEEN]
     if t == 0.0:
@@ -93,6 +91,5 @@ def step(
     if vote > 0.0:
         score += vote
         if vote > best:
-            best = vote
             family = 5
-    return score, family, written, best / score if score > 0.0 else 0.0
+    return score, family, written

@@ -8,7 +8,7 @@ nothing is taken here that aiohttp would refuse or understand otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from aiohttp import hdrs
@@ -16,8 +16,8 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11, RawRequestMessage
 
 from anomaly_dataplane.errors import BadPayload
-from anomaly_dataplane.ingest.intake import Endpoint
-from anomaly_dataplane.ingest.protocol import Call, Facts
+from anomaly_dataplane.ingest.intake import Wishes, wishes
+from anomaly_dataplane.ingest.unpack import ENCODINGS
 
 MAX_HEAD_BYTES = 8192
 """Of a plain request. Longer heads are aiohttp's, which has its own bounds."""
@@ -35,27 +35,26 @@ class Head:
     """What a plain request says before its body.
 
     Attributes:
-        endpoint: that it is for.
         length: of the body, in bytes, at least 1.
-        call: what the endpoint's dialect understood.
+        encoding: a member of `ENCODINGS`.
     """
 
-    endpoint: Endpoint
-    facts: Facts
+    path: str
     length: int
-    call: Call
+    encoding: str
+    wishes: Wishes
 
 
 class Heads:
-    """Reads heads of `POST`s to `endpoints`, by path, with a body of at most `max_bytes`."""
+    """Reads heads of `POST`s to `paths` with a body of at most `max_bytes`."""
 
     def __init__(
-        self, endpoints: Mapping[str, Endpoint], max_bytes: int, loop: asyncio.AbstractEventLoop
+        self, paths: Collection[str], max_bytes: int, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._loop = loop
         # The parser wants one that it could ask to pause; for a head alone it never does.
         self._protocol = BaseProtocol(loop)
-        self._endpoints = dict(endpoints)
+        self._paths = frozenset(paths)
         self._max_bytes = max_bytes
         self._known: dict[bytes, Head | None] = {}
 
@@ -107,11 +106,10 @@ class Heads:
     def _plain(self, message: RawRequestMessage) -> Head | None:
         headers = message.headers
         path, _, query = message.path.partition("?")
-        endpoint = self._endpoints.get(path)
         if (
             message.method != hdrs.METH_POST
             or message.version != HttpVersion11
-            or endpoint is None
+            or path not in self._paths
             or "#" in query
             or message.should_close
             or message.upgrade
@@ -120,10 +118,11 @@ class Heads:
         ):
             return None
         length = int(headers.get(hdrs.CONTENT_LENGTH, "0"))
-        if not 0 < length <= self._max_bytes:
+        encoding = headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+        if not 0 < length <= self._max_bytes or encoding not in ENCODINGS:
             return None
-        facts = Facts(path, message.url.query, headers)
         try:
-            return Head(endpoint, facts, length, endpoint.dialect.call(facts))
+            wanted = wishes(message.url.query, headers.get(hdrs.CONTENT_TYPE, ""))
         except BadPayload:
             return None
+        return Head(path, length, encoding, wanted)

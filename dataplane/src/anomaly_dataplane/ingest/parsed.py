@@ -21,6 +21,9 @@ class Cause(StrEnum):
     SERIES = "series"  # a metric name or labels beyond their limits
     TIMESTAMP = "timestamp"  # cannot be read
     FUTURE = "future"  # ahead of the pod's clock
+    SIZE = "size"  # a message with more bytes than are allowed
+    TOPIC = "topic"  # of a message, matching no template
+    RETAINED = "retained"  # a message that is not new
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Who we are to Redis and whom we trust: credentials and certificates.
+"""Who we are to Redis or a broker and whom we trust: credentials and certificates.
 
 Each connection reads them while it opens, so that a changed Secret is in use at the next one,
-without a restart. The operator mounts the Secret of `spec.redis.secretRef` as the folder.
+without a restart. The operator mounts the Secret of `spec.redis.secretRef` as the folder, and that
+of `spec.ingest.mqtt.secretRef` for the connection to a broker.
 """
 
 from __future__ import annotations
@@ -51,15 +52,26 @@ class Access:
         tls: whether connections are encrypted, the server's certificate and host name checked.
         folder: a mounted Secret with any of `username`, `password`, `ca.crt`, `tls.crt`,
             `tls.key`, `sentinel-username` and `sentinel-password`; None for none.
+        field: of the spec that names the Secret.
+        needed: the Secret must hold something even without TLS.
     """
 
     def __init__(
-        self, username: str | None, password: str | None, *, tls: bool, folder: Path | None
+        self,
+        username: str | None,
+        password: str | None,
+        *,
+        tls: bool,
+        folder: Path | None,
+        field: str = "redis.secretRef",
+        needed: bool = False,
     ) -> None:
         self._username = username
         self._password = password
         self._tls = tls
         self._folder = folder
+        self._field = field
+        self._needed = needed
 
     def login(self) -> Login:
         """For a server that holds data.
@@ -67,6 +79,8 @@ class Access:
         Raises:
             BadSecret: naming the key that cannot be used.
         """
+        if self._needed:
+            self._check_there()
         return Login(
             self._text(SECRET_KEY_USERNAME) or self._username,
             self._text(SECRET_KEY_PASSWORD) or self._password,
@@ -95,11 +109,14 @@ class Access:
         except (OSError, UnicodeDecodeError) as error:
             raise BadSecret(f"the Secret's key {key} cannot be read: {error}") from error
 
+    def _check_there(self) -> None:
+        if self._folder is not None and not any(self._folder.glob("[!.]*")):
+            raise BadSecret(f"the Secret of {self._field} is empty, or there is none")
+
     def _context(self) -> ssl.SSLContext | None:
         if not self._tls:
             return None
-        if self._folder is not None and not any(self._folder.glob("[!.]*")):
-            raise BadSecret("the Secret of redis.secretRef is empty, or there is none")
+        self._check_there()
         ca = self._path(SECRET_KEY_CA)
         certificate = self._path(SECRET_KEY_CERTIFICATE)
         private_key = self._path(SECRET_KEY_PRIVATE_KEY)

@@ -62,6 +62,7 @@ def _pod(pipeline: Pipeline) -> dict[str, Any]:
             {"name": "config", "configMap": {"name": names.config(pipeline.name)}},
             {"name": "tmp", "emptyDir": {}},
             *_redis_volumes(pipeline),
+            *_mqtt_volumes(pipeline),
         ],
     }
     if pipeline.image_pull_secrets:
@@ -92,6 +93,10 @@ def _container(pipeline: Pipeline) -> dict[str, Any]:
                 {"name": volume["name"], "mountPath": runtime.REDIS_SECRET_DIR, "readOnly": True}
                 for volume in _redis_volumes(pipeline)
             ),
+            *(
+                {"name": volume["name"], "mountPath": runtime.MQTT_SECRET_DIR, "readOnly": True}
+                for volume in _mqtt_volumes(pipeline)
+            ),
         ],
     }
 
@@ -109,11 +114,25 @@ def _redis_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
     return [{"name": "redis", "secret": secret}]
 
 
+def _mqtt_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The Secret for an MQTT broker, optional in the same sense: the pod says what it lacks."""
+    if pipeline.mqtt is None or not pipeline.mqtt.secret:
+        return []
+    secret = {"secretName": pipeline.mqtt.secret, "optional": True, "defaultMode": 0o444}
+    return [{"name": "mqtt", "secret": secret}]
+
+
 def _env(pipeline: Pipeline) -> list[dict[str, Any]]:
     env: list[dict[str, Any]] = [
         {"name": runtime.ENV_CONFIG, "value": runtime.CONFIG_PATH},
         {"name": runtime.ENV_DRAIN_SECONDS, "value": str(runtime.DRAIN_SECONDS)},
     ]
+    if pipeline.mqtt is not None:
+        # The broker knows a pod by it, before and after a crash.
+        name = {"fieldRef": {"fieldPath": "metadata.name"}}
+        env.append({"name": runtime.ENV_POD_NAME, "valueFrom": name})
+        if pipeline.mqtt.secret:
+            env.append({"name": runtime.ENV_MQTT_SECRET_DIR, "value": runtime.MQTT_SECRET_DIR})
     secret = pipeline.redis.credentials_secret
     if secret:
         password = _from_secret(runtime.ENV_REDIS_PASSWORD, secret, runtime.SECRET_KEY_PASSWORD)
