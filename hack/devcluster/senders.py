@@ -19,7 +19,7 @@ from devcluster.screen import step
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A program, the Go package and version it is built from, its build tags and more flags for the linker."""
+    """A program, its Go package and version, its build tags and more flags for the linker."""
 
     name: str
     package: str
