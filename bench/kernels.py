@@ -24,7 +24,7 @@ from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.contract.runtime import ENV_KERNELS
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.state.layout import start
 
 ROUNDS = 3
@@ -101,7 +101,7 @@ def _nanoseconds(name: Name, size: int) -> float:
     slab: memoryview[float] = memoryview(bytearray(SERIES * layout.size_bytes)).cast("d")
     for i in range(SERIES):
         start(slab[i * layout.doubles : (i + 1) * layout.doubles], layout)
-    rules = Rules.of(Detection(method=name), Ingest())
+    rules = Rulebook((Rules.of(Detection(method=name), Ingest()),))
     noise = random.Random(1)  # noqa: S311  # no secret depends on it
     values = [array("d", [noise.gauss(50.0, 3.0) for _ in range(SERIES)]) for _ in range(WARM_UP)]
     every = array("i", range(SERIES))

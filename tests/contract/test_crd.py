@@ -14,6 +14,7 @@ from anomaly_dataplane.contract import config
 from anomaly_dataplane.contract.fields import (
     Boolean,
     Choice,
+    ChoiceList,
     DecimalString,
     Duration,
     Group,
@@ -98,6 +99,9 @@ def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:
         assert node["type"] == "boolean"
     elif isinstance(kind, Choice):
         assert node["enum"] == list(kind.values)
+    elif isinstance(kind, ChoiceList):
+        assert node["x-kubernetes-list-type"] == "set"
+        assert node["items"]["enum"] == list(kind.values)
     elif isinstance(kind, DecimalString | OptionalDecimalString):
         message = only_rule(node)["message"]
         empty = "empty or " if isinstance(kind, OptionalDecimalString) else ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from anomaly_dataplane.detectors.clock import UTC_CLOCK
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.state.journal import catch_up
-from anomaly_dataplane.state.layout import PENDING, SHAPE, Layout, start
+from anomaly_dataplane.state.layout import MARKS, PENDING_MASK, SHAPE, Layout, start
 
 
 def blank_blocks(layout: Layout, count: int = 1) -> memoryview[float]:
@@ -21,5 +22,6 @@ def state_in(stored: bytes, layout: Layout, method: Method) -> list[float]:
     Without the version and the journal, which differ where the division did.
     """
     block = memoryview(bytearray(stored)).cast("d")
-    catch_up(block, layout, method)
-    return [*block[SHAPE:PENDING], *block[layout.hot_at :]]
+    catch_up(block, layout, method, UTC_CLOCK)
+    marks = float(int(block[MARKS]) & ~PENDING_MASK)
+    return [*block[SHAPE:MARKS], marks, *block[layout.hot_at :]]

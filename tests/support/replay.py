@@ -16,7 +16,7 @@ from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.detectors.scores import Scores
 from blocks import blank_blocks
 
@@ -77,14 +77,18 @@ def lines(scores: Scores) -> Iterator[str]:
         changes.outliers,
     ):
         yield column.tobytes().hex()
-    yield repr({i: (score.hex(), family) for i, (score, family) in scores.raised.items()})
+    yield changes.restarted.hex()
+    for i, found in scores.raised.items():
+        yield repr((i, *found))
+    for ended in scores.ended:
+        yield repr(tuple(ended))
 
 
 def main(name: str, seed: str) -> None:
     """Print the flavour, then a line a column and group, then the blocks."""
     method = METHODS[Name(name)]
     layout = method.layout(WINDOW)
-    rules = Rules.of(Detection(method=Name(name)), Ingest())
+    rules = Rulebook((Rules.of(Detection(method=Name(name)), Ingest()),))
     slab = blank_blocks(layout, SERIES)
     out = [KERNELS.flavour]
     for slots, times, values in groups(random.Random(int(seed))):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from anomaly_dataplane.commit import Committer, Group
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Code
@@ -22,7 +22,7 @@ GIVE_UP_SECONDS = 60.0
 
 def a_committer(store: Store) -> Committer:
     """A lane's committer with a cache of its own, as a pod's."""
-    rules = Rules.of(Detection(), Ingest())
+    rules = Rulebook((Rules.of(Detection(), Ingest()),))
     return Committer(store, WorkingSet(METHODS[Detection().method], 120, 4096), rules, Unobserved())
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,18 +15,16 @@ from pathlib import Path
 from aiohttp import web
 
 from anomaly_dataplane import KERNELS
-from anomaly_dataplane.contract.config import PipelineConfig
-from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_INGEST, PATH_STATS
-from anomaly_dataplane.contract.topics import Template
+from anomaly_dataplane.contract.config import IngestProtocol, PipelineConfig
+from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_STATS
 from anomaly_dataplane.front.server import Front
-from anomaly_dataplane.ingest.admission import admit
 from anomaly_dataplane.ingest.body import BodyReader
-from anomaly_dataplane.ingest.intake import Intake
-from anomaly_dataplane.ingest.native import NativeParser
-from anomaly_dataplane.ingest.routes import PATHS, Handler, IngestHandler
-from anomaly_dataplane.mqtt.connection import Terms
+from anomaly_dataplane.ingest.intake import Endpoint, Intake
+from anomaly_dataplane.ingest.protocol import Parts, WireProtocol
+from anomaly_dataplane.ingest.registry import PROTOCOLS
+from anomaly_dataplane.ingest.routes import PATHS, Handler, IngestHandler, SwitchedOffHandler
+from anomaly_dataplane.mqtt.build import consumer as mqtt_consumer
 from anomaly_dataplane.mqtt.consumer import Consumer
-from anomaly_dataplane.mqtt.messages import MessageParser
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
 from anomaly_dataplane.queries.stats import StatsHandler
 from anomaly_dataplane.readiness import Readiness, watch_store
@@ -35,16 +32,20 @@ from anomaly_dataplane.reload import ConfigWatch
 from anomaly_dataplane.series import SeriesTable
 from anomaly_dataplane.settings import Settings
 from anomaly_dataplane.store import Store
-from anomaly_dataplane.store.access import Access
 from anomaly_dataplane.store.connect import connect
 from anomaly_dataplane.store.memory_store import MemoryStore
-from anomaly_dataplane.telemetry import PROTOCOL_JSON, PROTOCOL_MQTT, Telemetry
+from anomaly_dataplane.telemetry import Telemetry
 from anomaly_dataplane.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """The parts of one process that several places need."""
+    """The parts of one process that several places need.
+
+    Attributes:
+        protocols: all that there are, whether this pipeline takes them or not.
+        endpoints: of those that it takes, by path.
+    """
 
     settings: Settings
     config: PipelineConfig
@@ -53,7 +54,8 @@ class Pod:
     store: Store
     workers: Workers
     bodies: BodyReader
-    intake: Intake
+    protocols: Mapping[IngestProtocol, WireProtocol]
+    endpoints: Mapping[str, Endpoint]
     consumer: Consumer | None = None
 
 
@@ -79,67 +81,42 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
     telemetry.watch_cache(lambda: workers.cached_series)
     limits = config.ingest
     bodies = BodyReader(limits.max_body_bytes, config.buffer.max_bytes, settings.body_seconds)
-    series = SeriesTable(config.redis.partitions)
-    parser = NativeParser(series, config.buffer.max_samples)
-    intake = Intake(limits, parser, workers, telemetry.protocol(PROTOCOL_JSON))
-    consumer = _consumer(settings, config, series, workers, telemetry)
-    return Pod(settings, config, telemetry, Readiness(), store, workers, bodies, intake, consumer)
-
-
-def _consumer(
-    settings: Settings,
-    config: PipelineConfig,
-    series: SeriesTable,
-    workers: Workers,
-    telemetry: Telemetry,
-) -> Consumer | None:
-    """The consumer of the MQTT broker, if there is one."""
-    limits = config.ingest
-    mqtt = limits.mqtt
-    if not mqtt.broker:
-        return None
-    host, _, port = mqtt.broker.rpartition(":")
-    folder = Path(settings.mqtt_secret_dir) if settings.mqtt_secret_dir else None
-    access = Access(
-        None,
-        None,
-        tls=mqtt.tls.enabled,
-        folder=folder,
-        field="ingest.mqtt.secretRef",
-        needed=True,
-    )
-    uid = config.pipeline.uid
-    group = mqtt.group or f"anomaly-{uid}"
-    return Consumer(
-        Terms(
-            host,
-            int(port),
-            f"anomaly-{uid}-{settings.pod_name or socket.gethostname()}",
-            mqtt.max_in_flight,
-            limits.max_body_bytes,
-            int(mqtt.session_expiry_seconds),
-        ),
-        [f"$share/{group}/{Template(topic).topic_filter}" for topic in mqtt.topics],
-        access.login,
-        MessageParser(series, mqtt.topics, limits.max_body_bytes),
-        lambda parsed, now_ms: admit(parsed, now_ms, limits.max_future_seconds),
+    parts = Parts(SeriesTable(config.redis.partitions), limits, config.buffer.max_samples)
+    protocols = {name: protocol(parts) for name, protocol in PROTOCOLS.items()}
+    endpoints = {
+        path: Endpoint(dialect, intake)
+        for protocol in (protocols[name] for name in limits.protocols)
+        for intake in (Intake(limits, workers, telemetry.protocol(protocol.label)),)
+        for path, dialect in protocol.dialects.items()
+    }
+    return Pod(
+        settings,
+        config,
+        telemetry,
+        Readiness(),
+        store,
         workers,
-        telemetry.protocol(PROTOCOL_MQTT),
-        telemetry.mqtt(mqtt.broker),
+        bodies,
+        protocols,
+        endpoints,
+        mqtt_consumer(settings, config, parts.table, workers, telemetry),
     )
 
 
 def http_app(pod: Pod) -> web.Application:
     """The public application: every route with and without the prefix of the pipeline's route."""
     config = pod.config
-    routes: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", PATH_INGEST, IngestHandler(pod.bodies, pod.intake).handle),
+    routes: list[tuple[str, str, Handler]] = [
+        *(
+            ("POST", path, IngestHandler(path, endpoint, pod.bodies, pod.telemetry).handle)
+            for path, endpoint in pod.endpoints.items()
+        ),
         ("GET", PATH_STATS, StatsHandler(config.pipeline, pod.store, pod.workers).handle),
         ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store).handle),
-    )
+    ]
     app = web.Application()
     app[PATHS] = [f"{method} {config.base_path}{path}" for method, path, _ in routes]
-    for method, path, handler in routes:
+    for method, path, handler in routes + _switched_off(pod):
         for prefix in {"", config.base_path}:
             app.router.add_route(method, prefix + path, handler)
     app.cleanup_ctx.append(_store(pod))
@@ -150,15 +127,35 @@ def http_app(pod: Pod) -> web.Application:
     return app
 
 
+def _switched_off(pod: Pod) -> list[tuple[str, str, Handler]]:
+    """The paths of the protocols that the pipeline does not take."""
+    taken = pod.config.ingest.protocols
+    told = f"this pipeline takes {', '.join(taken) or 'none'} (spec.ingest.protocols)"
+    return [
+        (
+            "POST",
+            path,
+            SwitchedOffHandler(dialect, pod.telemetry, f"{name} is not switched on; {told}").handle,
+        )
+        for name, protocol in pod.protocols.items()
+        if name not in taken
+        for path, dialect in protocol.dialects.items()
+    ]
+
+
 def front(pod: Pod, aiohttp: Callable[[], web.RequestHandler]) -> Front:
     """The short way to the same intake; `aiohttp` makes the connections that need more."""
+    endpoints = {
+        prefix + path: endpoint
+        for path, endpoint in pod.endpoints.items()
+        for prefix in {"", pod.config.base_path}
+    }
     return Front(
         aiohttp,
-        pod.intake,
+        endpoints,
         pod.bodies,
         pod.telemetry,
         pod.readiness,
-        paths={PATH_INGEST, pod.config.base_path + PATH_INGEST},
         max_body_bytes=pod.config.ingest.max_body_bytes,
         keepalive_seconds=pod.settings.keepalive_seconds,
     )

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from anomaly_dataplane.detectors.kernel import score_group
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Code, Verdicts
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import Store, Writes
-from anomaly_dataplane.verdict import adopt, anomaly, merge
+from anomaly_dataplane.verdict import Context, adopt, anomaly, merge, recovery
 
 FAILURES = 4
 """Tries of a group while the store does not answer; with the pauses between them about 1 s."""
@@ -66,7 +66,7 @@ class Committer:
         self,
         store: Store,
         working_set: WorkingSet,
-        rules: Rules,
+        rules: Rulebook,
         observer: Observer,
         wall_clock: Callable[[], float] = time.time,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
@@ -180,22 +180,31 @@ class Committer:
         else:
             merge(group.verdicts, pending, scores)
         changed = working_set.writes(scores.changes)
+        for ended in scores.ended:
+            about = self._context(group, pending[ended.position])
+            rows, writes = changed[about.series.partition]
+            row = rows.index(scores.rows[ended.position])
+            writes.anomalies.append((row, recovery(scores, ended, about)))
         for i in scores.raised:
             position = pending[i]
-            series = group.series[position]
-            event = anomaly(
-                series,
-                group.times[position],
-                group.values[position],
-                scores,
-                i,
-                self.rules,
-                working_set.method,
-            )
-            rows, writes = changed[series.partition]
+            about = self._context(group, position)
+            event = anomaly(scores, i, about)
+            rows, writes = changed[about.series.partition]
             writes.anomalies.append((rows.index(scores.rows[i]), event))
             group.verdicts.anomalies[position] = event
         return {partition: writes for partition, (_, writes) in changed.items()}
+
+    def _context(self, group: Group, position: int) -> Context:
+        """What events of a sample are told with."""
+        series = group.series[position]
+        return Context(
+            series,
+            group.times[position],
+            group.values[position],
+            self.rules.entries[0],
+            self._working_set.method,
+            self._working_set.span_seconds(series),
+        )
 
     async def _write(
         self, partitions: dict[int, Writes], unanswered: dict[Series, bytes]

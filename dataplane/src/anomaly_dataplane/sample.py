@@ -55,6 +55,7 @@ class Ending(StrEnum):
     CALM = "Calm"  # the score fell below the share of the threshold that re-arms
     NEW_NORMAL = "NewNormal"  # it lasted so long that it is how the series is now
     REPORTING = "Reporting"  # a silent series reports again
+    RESTARTED = "Restarted"  # the series starts over: after a gap, or with another transform
     CLOSED = "Closed"  # the sender said that the series has ended
 
 

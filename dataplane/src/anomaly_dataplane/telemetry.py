@@ -22,9 +22,6 @@ from prometheus_client import (
 from anomaly_dataplane.contract.metrics import METRICS, PREFIX, Metric
 from anomaly_dataplane.tallies import Counter, Histogram
 
-PROTOCOL_JSON = "json"
-PROTOCOL_MQTT = "mqtt"
-
 
 class ProtocolMetrics:
     """What the handler of one protocol counts."""
@@ -33,6 +30,7 @@ class ProtocolMetrics:
         self._received = _counter(registry, "samples_received_total").labels(protocol)
         self._rejected = _counter(registry, "samples_rejected_total")
         self._duration = _histogram(registry, "ingest_duration_seconds").labels(protocol)
+        self._bad_requests = _counter(registry, "requests_rejected_total")
         self._protocol = protocol
 
     def received(self, samples: int) -> None:
@@ -47,6 +45,10 @@ class ProtocolMetrics:
     def answered(self, seconds: float) -> None:
         """A request was answered after its commit."""
         self._duration.observe(seconds)
+
+    def bad_request(self, status: int) -> None:
+        """The answer was 4xx, for some of its samples or all."""
+        self._bad_requests.labels(str(status)).inc()
 
 
 class MqttMetrics:

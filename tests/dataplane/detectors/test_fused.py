@@ -16,7 +16,7 @@ from anomaly_dataplane.contract.config import Detection, Ingest, Sensitivity
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.detectors.scores import Scores
 from anomaly_dataplane.sample import LARGEST_VALUE
 from blocks import blank_blocks
@@ -56,7 +56,7 @@ def scored(
         array("i", [0]) * len(values),
         array("d", times),
         array("d", values),
-        rules,
+        Rulebook((rules,)),
     )
 
 
@@ -92,7 +92,7 @@ def test_scores_and_alarms_are_those_of_the_reference(seed: int) -> None:
     assert alarms
     assert list(scores.raised) == alarms
     assert list(every.raised) == list(range(1, len(values)))
-    assert [score for score, _ in every.raised.values()] == pytest.approx(
+    assert [found.score for found in every.raised.values()] == pytest.approx(
         [score for score, _ in expected[1:]], rel=1e-9, abs=1e-9
     )
 
@@ -118,7 +118,7 @@ def test_an_event_in_steady_noise_is_found_soon(event: object, family: str | Non
     found = [i for i in raised if 2500 <= i < 2560]
     assert found
     if family is not None:
-        families = {FUSED.families[raised[i][1]] for i in found}
+        families = {FUSED.families[raised[i].family] for i in found}
         assert families & {family, "jump", "level", "range"}
 
 
@@ -139,7 +139,7 @@ def test_scores_stay_finite_for_any_finite_input(method: Method, values: list[fl
     scores = scored(slab, method, times, values, rules_for(method))
 
     assert all(math.isfinite(number) for number in slab)
-    assert all(math.isfinite(score) for score, _ in scores.raised.values())
+    assert all(math.isfinite(found.score) for found in scores.raised.values())
 
 
 @every_method

@@ -15,10 +15,10 @@ from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rules
-from anomaly_dataplane.detectors.scores import UNCHANGED, Scores
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
+from anomaly_dataplane.detectors.scores import CALM, NEW_NORMAL, UNCHANGED, Scores
 from anomaly_dataplane.sample import Code
-from anomaly_dataplane.state.layout import COUNT, NEWEST, TOTAL
+from anomaly_dataplane.state.layout import COUNT, NEWEST
 from blocks import blank_blocks
 
 ZSCORE = METHODS[Name.ZSCORE]
@@ -49,7 +49,7 @@ class Pod:
             array("i", slots),
             array("d", times),
             array("d", values),
-            self.rules,
+            Rulebook((self.rules,)),
         )
 
 
@@ -234,7 +234,7 @@ def test_columns_that_do_not_fit_are_refused_before_anything_changes(
     before = bytes(pod.slab)
 
     with pytest.raises(error, match=message):
-        score_group(pod.slab, pod.layout, ZSCORE, slots, times, values, RULES)
+        score_group(pod.slab, pod.layout, ZSCORE, slots, times, values, Rulebook((RULES,)))
 
     assert bytes(pod.slab) == before
 
@@ -293,13 +293,13 @@ def test_where_a_group_is_cut_makes_no_difference(samples: list[float], cut: int
     assert bytes(whole.slab) == bytes(parts.slab)
 
 
-def test_the_total_counts_accepted_samples_only() -> None:
+def test_the_count_is_of_accepted_samples_only() -> None:
     """Repeats and late samples are not the series' samples."""
     pod = Pod()
     pod.score([1.0, 2.0, 2.0], [1e12, 2e12, 2e12])
     pod.score([3.0], [1.0])
 
-    assert pod.slab[TOTAL] == 2.0
+    assert pod.slab[COUNT] == 2.0
 
 
 def test_changes_have_a_row_a_changed_series_in_order_of_first_change() -> None:
@@ -319,3 +319,58 @@ def test_changes_have_a_row_a_changed_series_in_order_of_first_change() -> None:
     assert list(scores.changes.count_before) == [20, 20, 1]
     assert list(scores.changes.outliers) == [1, 2, 0]
     assert list(scores.changes.last_piece) == [UNCHANGED] * 3
+
+
+def test_the_end_of_an_episode_is_told_once() -> None:
+    """Who was told of the beginning wants to know when it is over."""
+    pod = Pod(replace(RULES, hold_off_samples=0))
+    pod.score(STEADY)
+    begun = pod.score([30.0, 31.0], [2e12, 2e12 + 1.0])
+
+    over = pod.score([10.0, 10.1, 10.0], [3e12, 3e12 + 1.0, 3e12 + 2.0])
+
+    assert (begun.raised[0].episode, begun.raised[0].above, begun.ended) == (2e12, True, [])
+    (ended,) = over.ended
+    assert (ended.position, ended.how, ended.above, ended.episode) == (0, CALM, True, 2e12)
+
+
+def test_calm_without_an_episode_tells_nothing() -> None:
+    """A series that was never alarming does not recover."""
+    pod = Pod()
+
+    assert pod.score(STEADY * 3).ended == []
+
+
+def test_an_episode_that_is_repeated_stays_one_episode() -> None:
+    """Both events name the first, and there is one end."""
+    pod = Pod(replace(RULES, hold_off_samples=2, repeat_after_samples=6))
+    pod.score(STEADY)
+
+    raised = pod.score([30.0 * 4.0**i for i in range(14)], [2e12 + i for i in range(14)]).raised
+    over = pod.score([-1e9] + [1.0] * 40, [3e12 + i for i in range(41)]).ended
+
+    assert {found.episode for found in raised.values()} == {2e12}
+    assert len(raised) == 2
+    assert [ended.episode for ended in over] == [2e12]
+
+
+def test_so_many_of_the_last_samples_must_agree() -> None:
+    """Persistence: one wild sample is noise, three of five are an anomaly."""
+    pod = Pod(replace(RULES, consecutive=3, out_of=5))
+    pod.score([9.0, 11.0] * 10)
+
+    scores = pod.score([90.0, 10.0, -90.0, 10.0, 10.0, 10.0, 200.0, -200.0, 10.0, 300.0])
+
+    assert list(scores.raised) == [9]
+
+
+def test_an_episode_that_does_not_end_becomes_the_new_normal() -> None:
+    """One event when it begins, one when it is accepted, and no further one while it lasts."""
+    pod = Pod(replace(RULES, accept_after_samples=5, repeat_after_samples=3, hold_off_samples=3))
+    pod.score(STEADY)
+
+    scores = pod.score([30.0 * 4.0**i for i in range(40)])
+
+    assert list(scores.raised) == [0, 4]
+    assert [(ended.position, ended.how) for ended in scores.ended] == [(5, NEW_NORMAL)]
+    assert list(pod.score([0.0] * 40 + [1e30]).raised) == [40]

@@ -15,7 +15,7 @@ from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import measure, score_group
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.detectors.window import z_score
 from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN
 from blocks import blank_blocks
@@ -41,7 +41,7 @@ def inserted(window: int, samples: list[float], times: list[float]) -> memoryvie
         array("i", [0]) * len(samples),
         array("d", times),
         array("d", samples),
-        RULES,
+        Rulebook((RULES,)),
     )
     return block
 

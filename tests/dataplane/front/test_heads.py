@@ -6,18 +6,27 @@ import asyncio
 
 import pytest
 
+from anomaly_dataplane.app import assemble
 from anomaly_dataplane.contract.runtime import PATH_INGEST
 from anomaly_dataplane.front import heads as heads_module
-from anomaly_dataplane.front.heads import MAX_HEAD_BYTES, Head, Heads
-from anomaly_dataplane.ingest.intake import Wishes
+from anomaly_dataplane.front.heads import MAX_HEAD_BYTES, Heads
+from anomaly_dataplane.ingest.native_dialect import NativeCall, Wishes
+from anomaly_dataplane.settings import read_settings
+from anomaly_dataplane.store.memory_store import MemoryStore
+from anomaly_dataplane.telemetry import Telemetry
 from raw_http import request
+from samples import a_config
 
 SAMPLE = b'{"metric":"m","value":1}'
+PREFIXED = "/team/boiler" + PATH_INGEST
 
 
 @pytest.fixture
 async def heads() -> Heads:
-    return Heads({PATH_INGEST, "/team/boiler" + PATH_INGEST}, 1000, asyncio.get_running_loop())
+    pod = assemble(read_settings({}, {}), a_config(), MemoryStore(), Telemetry("test", "python"))
+    endpoint = pod.endpoints[PATH_INGEST]
+    endpoints = {PATH_INGEST: endpoint, PREFIXED: endpoint}
+    return Heads(endpoints, 1000, asyncio.get_running_loop())
 
 
 def head(*headers: str, target: str = PATH_INGEST, size: int = 24, **more: str) -> bytes:
@@ -28,27 +37,32 @@ def head(*headers: str, target: str = PATH_INGEST, size: int = 24, **more: str) 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (head(), Head(PATH_INGEST, 24, "", Wishes())),
-        (b"\r\n" + head(), Head(PATH_INGEST, 24, "", Wishes())),
-        (head(size=1000), Head(PATH_INGEST, 1000, "", Wishes())),
+        (head(), (PATH_INGEST, 24, "", Wishes())),
+        (b"\r\n" + head(), (PATH_INGEST, 24, "", Wishes())),
+        (head(size=1000), (PATH_INGEST, 1000, "", Wishes())),
         (
-            head("Connection: keep-alive", "User-Agent: x", target="/team/boiler" + PATH_INGEST),
-            Head("/team/boiler" + PATH_INGEST, 24, "", Wishes()),
+            head("Connection: keep-alive", "User-Agent: x", target=PREFIXED),
+            (PREFIXED, 24, "", Wishes()),
         ),
         (
             head("Content-Encoding: GZIP", target=PATH_INGEST + "?strict"),
-            Head(PATH_INGEST, 24, "gzip", Wishes(strict=True)),
+            (PATH_INGEST, 24, "gzip", Wishes(strict=True)),
         ),
         (
             head("content-type: application/x-ndjson", target=PATH_INGEST + "?verdict%73=1"),
-            Head(PATH_INGEST, 24, "", Wishes(lines=True, verdicts=True)),
+            (PATH_INGEST, 24, "", Wishes(lines=True, verdicts=True)),
         ),
     ],
 )
-async def test_a_plain_head_is_read(heads: Heads, text: bytes, expected: Head) -> None:
+async def test_a_plain_head_is_read(
+    heads: Heads, text: bytes, expected: tuple[str, int, str, Wishes]
+) -> None:
     """Twice: as it is parsed and as it is remembered."""
     for _ in range(2):
-        assert heads.read(text) == expected
+        read = heads.read(text)
+        assert read is not None
+        assert isinstance(read.call, NativeCall)
+        assert (read.facts.path, read.length, read.call.encoding, read.call.wishes) == expected
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ def arriving(*chunks: bytes, end: bool = True) -> StreamReader:
 
 
 async def read(reader: BodyReader, stream: StreamReader, **headers: str) -> bytes:
-    return await reader.read(make_mocked_request("POST", "/", headers=headers, payload=stream))
+    request = make_mocked_request("POST", "/", headers=headers, payload=stream)
+    return await reader.read(request, "")
 
 
 async def test_a_body_comes_back_as_it_was_sent() -> None:

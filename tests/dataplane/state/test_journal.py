@@ -11,7 +11,7 @@ import pytest
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.detectors.kernel import learn, score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from blocks import blank_blocks
 
 RULES = Rules.of(Detection(), Ingest())
@@ -36,8 +36,8 @@ def test_what_a_method_keeps_follows_from_the_samples_alone(method: Method, seed
     loose = replace(RULES, threshold=9.0, above=False, min_samples=90, lateness_ms=1e12)
     blocks = [blank_blocks(layout) for _ in range(3)]
 
-    score_group(blocks[0], layout, method, slots, times, values, strict)
-    score_group(blocks[1], layout, method, slots, times, values, loose)
+    score_group(blocks[0], layout, method, slots, times, values, Rulebook((strict,)))
+    score_group(blocks[1], layout, method, slots, times, values, Rulebook((loose,)))
     learn(blocks[2], layout, method, times, values)
 
     kept = [block[layout.hot_at : layout.ring_at].tolist() for block in blocks]

@@ -15,18 +15,20 @@ from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.state.layout import (
-    ARMED,
+    ALARM,
+    ARMED_BIT,
     COUNT,
     HORIZON,
     JOURNAL,
+    MARKS,
     MEAN,
+    NEVER,
     NEWEST,
-    PENDING,
+    RAW,
     SHAPE,
-    SINCE_ALARM,
-    TOTAL,
+    VALID,
     VERSION,
     shape,
 )
@@ -35,7 +37,7 @@ from blocks import blank_blocks
 from samples import a_series
 
 ZSCORE, FUSED = METHODS[Name.ZSCORE], METHODS[Name.FUSED]
-RULES = Rules.of(Detection(), Ingest())
+RULES = Rulebook((Rules.of(Detection(), Ingest()),))
 
 
 def a_stored_block(method: Method, window: int, samples: int) -> bytes:
@@ -45,7 +47,7 @@ def a_stored_block(method: Method, window: int, samples: int) -> bytes:
     times = array("d", [1000.0 * (100 + i) for i in range(samples)])
     values = array("d", [float(i) for i in range(samples)])
     score_group(block, layout, method, array("i", [0]) * samples, times, values, RULES)
-    block[VERSION], block[SINCE_ALARM], block[ARMED] = 7.0, 3.0, 0.0
+    block[VERSION], block[ALARM] = 7.0, 3.0
     return bytes(block.cast("B"))
 
 
@@ -75,8 +77,9 @@ def test_the_newest_samples_and_the_guards_are_kept(
     ring = working_set.layout.ring_at
     assert [block[ring + 2 * i] for i in range(kept)] == values or old == new
     assert block[MEAN] == pytest.approx(statistics.fmean(values))
-    assert (block[TOTAL], block[NEWEST]) == (samples, 1000.0 * (99 + samples))
-    assert (block[SINCE_ALARM], block[ARMED]) == (3.0, 0.0)
+    assert (block[RAW], block[NEWEST]) == (samples - 1.0, 1000.0 * (99 + samples))
+    assert block[ALARM] == 3.0
+    assert int(block[MARKS]) == kept << VALID
     assert block[SHAPE] == working_set.layout.shape
     if kept < samples:
         assert block[HORIZON] >= 1000.0 * (99 + samples - kept)
@@ -112,9 +115,9 @@ def test_samples_of_the_journal_are_kept_as_those_of_the_ring(
     journalled = bytearray(a_stored_block(method, 20, 31))
     layout = method.layout(20)
     old, full = memoryview(journalled).cast("d"), memoryview(complete).cast("d")
-    scalars = slice(SHAPE, PENDING)
+    scalars = slice(SHAPE, JOURNAL)
     old[scalars] = full[scalars]
-    old[PENDING] = 2.0
+    old[MARKS] += 2.0
     for i, sample in enumerate((31, 32)):
         old[JOURNAL + 2 * i] = full[layout.ring_at + 2 * (sample % 20)]
         old[JOURNAL + 2 * i + 1] = full[layout.ring_at + 2 * (sample % 20) + 1]
@@ -131,20 +134,47 @@ def test_a_block_of_the_first_layout_keeps_samples_and_guards(method: Method) ->
     ring_at = {ZSCORE: 10, FUSED: 219}[method]
     block = loaded(WorkingSet(method, 12, 4), a_stored_block(method, 12, 30))
     ring = method.layout(12).ring_at
-    first = [*block[:PENDING], *[0.0] * (ring_at - PENDING), *block[ring:]]
+    first = [*block[:ALARM], 3.0, 0.0, *[0.0] * (ring_at - 10), *block[ring:]]
     first[SHAPE] = shape(1, method.number, 12)
 
     kept = loaded(WorkingSet(method, 12, 4), struct.pack(f"<{len(first)}d", *first))
 
     pairs = sorted(zip(kept[ring::2], kept[ring + 1 :: 2], strict=True))
     assert pairs == sorted(zip(block[ring::2], block[ring + 1 :: 2], strict=True))
-    for index in (NEWEST, TOTAL, HORIZON, SINCE_ALARM, ARMED):
+    for index in (NEWEST, RAW, HORIZON, ALARM, MARKS):
         assert kept[index] == block[index]
     assert method is ZSCORE or kept[method.layout(12).hot_at] == 12.0
 
 
+@pytest.mark.parametrize("method", [ZSCORE, FUSED])
+@pytest.mark.parametrize("window", [12, 20])
+@pytest.mark.parametrize(
+    ("since", "armed", "word"),
+    [(3.0, 0.0, 3), (1e9, 1.0, NEVER + ARMED_BIT), (7.0, 1.0, 7 + ARMED_BIT)],
+)
+def test_a_block_of_the_second_layout_keeps_all_that_was_learnt(
+    method: Method, window: int, since: float, armed: float, word: int
+) -> None:
+    """Only its last scalars stood otherwise; a release that brings words loses no baseline."""
+    now = bytearray(a_stored_block(method, 12, 30))
+    layout = method.layout(12)
+    second = memoryview(now).cast("d")
+    learnt = second[layout.hot_at : layout.ring_at].tolist()
+    second[SHAPE] = shape(2, method.number, 12)
+    second[RAW] = 30.0  # where a total was
+    second[8], second[9], second[10] = since, armed, 0.0
+
+    block = loaded(WorkingSet(method, window, 4), bytes(now))
+
+    new = method.layout(window)
+    assert block[new.hot_at : new.ring_at].tolist() == learnt
+    assert (block[COUNT], block[RAW], block[NEWEST]) == (12.0, 29.0, 129_000.0)
+    assert block[ALARM] == word
+    assert int(block[MARKS]) == 12 << VALID
+
+
 @pytest.mark.parametrize("count", [math.nan, -1.0, math.inf, 2.0**53])
-@pytest.mark.parametrize("index", [COUNT, PENDING])
+@pytest.mark.parametrize("index", [COUNT, MARKS])
 def test_a_block_with_an_impossible_count_starts_over(index: int, count: float) -> None:
     """What is no state of ours must not be scored against, for ever."""
     damaged = bytearray(a_stored_block(FUSED, 12, 30))
@@ -152,7 +182,7 @@ def test_a_block_with_an_impossible_count_starts_over(index: int, count: float) 
 
     block = loaded(WorkingSet(FUSED, 12, 4), bytes(damaged))
 
-    assert (block[COUNT], block[PENDING], block[TOTAL]) == (0.0, 0.0, 0.0)
+    assert (block[COUNT], block[MARKS], block[RAW]) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("stored", [b"x", b"\x00" * 8, b"not a block of ours, at all", b"7" * 2000])

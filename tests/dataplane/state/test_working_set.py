@@ -12,7 +12,7 @@ from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import JOURNAL, VERSION
 from anomaly_dataplane.state.working_set import WorkingSet
@@ -20,7 +20,7 @@ from anomaly_dataplane.store import ABSENT, SeriesWrite
 from samples import a_series
 
 ZSCORE, FUSED = METHODS[Name.ZSCORE], METHODS[Name.FUSED]
-RULES = Rules.of(Detection(), Ingest())
+RULES = Rulebook((Rules.of(Detection(), Ingest()),))
 
 
 def a_working_set(method: Method = ZSCORE, window: int = 10, slots: int = 4) -> WorkingSet:

@@ -8,7 +8,7 @@ import redis
 from anomaly_dataplane.commit import Committer, Group
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Code
@@ -21,7 +21,7 @@ from samples import START_MS, a_batch, a_series
 
 
 def a_committer(store: Store) -> Committer:
-    rules = Rules.of(Detection(), Ingest())
+    rules = Rulebook((Rules.of(Detection(), Ingest()),))
     return Committer(store, WorkingSet(METHODS[Detection().method], 120, 4096), rules, Unobserved())
 
 

@@ -104,7 +104,9 @@ def understood(keys: list[bytes], args: list[bytes]) -> tuple[list[SeriesWrite],
         )
     payloads = list(rest)
     for i, payload in zip(shorts, payloads, strict=True):
-        found[i].anomalies.append(wire.anomaly(payload))
+        event = wire.anomaly(payload)
+        assert (i >= 32768) == (event.kind is Kind.RECOVERED)
+        found[i % 32768].anomalies.append(event)
     return found, payloads
 
 

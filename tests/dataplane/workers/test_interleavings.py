@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from anomaly_dataplane.contract.config import Method
+from anomaly_dataplane.detectors.clock import UTC_CLOCK
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.errors import BufferFull, Draining, StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
@@ -206,7 +207,7 @@ class Interleavings(RuleBasedStateMachine):
         for series in self.series:
             (stored,) = await self.memory.read(series.partition, [series])
             block = memoryview(bytearray(stored or LAYOUT.size_bytes)).cast("d")
-            catch_up(block, LAYOUT, METHODS[Method.ZSCORE])
+            catch_up(block, LAYOUT, METHODS[Method.ZSCORE], UTC_CLOCK)
             times.append([block[LAYOUT.ring_at + 2 * i + 1] for i in range(int(block[COUNT]))])
         return times
 

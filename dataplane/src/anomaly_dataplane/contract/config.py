@@ -15,6 +15,7 @@ from enum import StrEnum
 from anomaly_dataplane.contract.fields import (
     Boolean,
     Choice,
+    ChoiceList,
     DecimalString,
     Duration,
     FieldError,
@@ -64,6 +65,12 @@ class Sensitivity(StrEnum):
     LOW = "Low"
 
 
+class IngestProtocol(StrEnum):
+    """How samples may come in over HTTP."""
+
+    JSON = "JSON"
+
+
 class RedisMode(StrEnum):
     """How Redis is reached. The CR's mode `Managed` reaches the pod as `Standalone`."""
 
@@ -111,8 +118,10 @@ class Mqtt:
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Limits of what is taken in."""
+    """What is taken in: how, and how much."""
 
+    protocols: tuple[IngestProtocol, ...] = declare(ChoiceList(IngestProtocol), ["JSON"])
+    """What may be spoken; the paths of all others answer 404."""
     max_body_bytes: int = declare(Integer(1024, 67108864), 8388608)
     """Of one request, after decompression."""
     allowed_lateness_seconds: float = declare(Duration(0, 86400), "1m")

@@ -120,6 +120,22 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceList:
+    """A list of words of a closed set, each at most once."""
+
+    values: type[StrEnum]
+
+    def read(self, raw: object, path: str) -> tuple[StrEnum, ...]:
+        if not isinstance(raw, list):
+            raise FieldError(path, f"must be a list of {', '.join(self.values)}, not {raw!r}")
+        item = Choice(self.values)
+        chosen = tuple(item.read(value, f"{path}[{i}]") for i, value in enumerate(raw))
+        if len(set(chosen)) < len(chosen):
+            raise FieldError(path, f"must name each at most once, not {raw!r}")
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A string that matches a pattern."""
 

@@ -9,6 +9,6 @@ cdef double EVIDENCE_OFFSET
 cdef int NO_FAMILY
 
 cdef void start(double* s, Py_ssize_t o, double ts, double x) noexcept nogil
-cdef (double, int, int) step(
+cdef (double, int, int, double) step(
     double* s, Py_ssize_t o, Py_ssize_t bins, double ts, double x
 ) noexcept nogil

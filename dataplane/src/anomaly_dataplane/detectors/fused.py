@@ -49,7 +49,9 @@ def start(s: memoryview[float], o: int, ts: float, x: float) -> None:
     record.start(s, o + RECORD, x)
 
 
-def step(s: memoryview[float], o: int, bins: int, ts: float, x: float) -> tuple[float, int, int]:
+def step(
+    s: memoryview[float], o: int, bins: int, ts: float, x: float
+) -> tuple[float, int, int, float]:
     """Score a sample, then learn it: `steps.step`. The cold pieces are the season's bins."""
     t = s[o + SEEN]
     if t == 0.0:
@@ -91,5 +93,6 @@ def step(s: memoryview[float], o: int, bins: int, ts: float, x: float) -> tuple[
     if vote > 0.0:
         score += vote
         if vote > best:
+            best = vote
             family = 5
-    return score, family, written
+    return score, family, written, best / score if score > 0.0 else 0.0

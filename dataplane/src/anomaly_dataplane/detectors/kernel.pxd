@@ -3,42 +3,73 @@ cimport cython
 from cpython.array cimport array
 from libc cimport math
 
-from anomaly_dataplane.detectors cimport alarm, pointers, steps, window
+from anomaly_dataplane.detectors cimport alarm, pointers, steps, transform, window
 
-cdef Py_ssize_t COUNT, HORIZON, M2, MEAN, NEWEST, TOTAL
-cdef int UNCHANGED
+cdef Py_ssize_t ALARM, COUNT, EPISODE, HORIZON, M2, MARKS, MEAN, NEWEST, RAW
+cdef Py_ssize_t COUNT_ABOVE, COUNT_BELOW, EXCLUDED, GAP, HIGHEST, LATENESS, LOWEST
+cdef Py_ssize_t MIN_ABS_DEVIATION, MIN_REL_DEVIATION, MIN_SAMPLES, SCORE, SIGMA, TRANSFORM, WIDTH
+cdef int FAMILY, MADE_BY, VALID
+cdef double NAN
+cdef int UNCHANGED, OUT_OF_RANGE, REPORTING, RESTARTED
 cdef int _WARMING, _OUTLIER, _DUPLICATE, _LATE
 cdef double _LARGEST_COUNT
+cdef long long VALID_MASK, VALID_ONE, MADE_BY_MASK, FAMILY_MASK
+cdef long long ABOVE_BIT, CUMULATIVE_BIT, STALE_BIT, CLOSED_BIT
 cdef array _DOUBLES, _INTS, _LONGS
 
 @cython.locals(
-    size=Py_ssize_t, doubles=Py_ssize_t, ring=Py_ssize_t, hot=Py_ssize_t,
-    cold=Py_ssize_t, length=Py_ssize_t, mask=Py_ssize_t, number=int,
-    threshold=double, min_samples=Py_ssize_t, lateness=double, above=bint, below=bint,
-    least=double, least_share=double, alarm_score=double, hold_off=double, repeat_after=double,
+    size=Py_ssize_t, doubles=Py_ssize_t, blocks=Py_ssize_t, ring=Py_ssize_t, hot=Py_ssize_t,
+    cold=Py_ssize_t, length=Py_ssize_t, mask=Py_ssize_t, number=int, by_slot=bint,
+    zones=Py_ssize_t, zone=Py_ssize_t, rule=Py_ssize_t,
     total=int, i=Py_ssize_t, slot=int, base=Py_ssize_t, time=double, value=double,
-    count=Py_ssize_t, held=Py_ssize_t, place=Py_ssize_t, row=int, warm=bint, code=int,
+    count=Py_ssize_t, held=Py_ssize_t, place=Py_ssize_t, row=int, code=int,
+    marks=cython.longlong, newest=double, kind=cython.longlong, begins_anew=bint, before=double,
+    valid=Py_ssize_t, after=Py_ssize_t, ahead=bint, x=double, learnt=double,
+    outside=bint, excluded=bint, warm=bint, counted=bint, above=bint,
     mean=double, std=double, z=double, deviation=double,
-    score=double, family=int, piece=int,
+    score=double, family=int, piece=int, weight=double, threshold=double, outcome=int,
 )
 cpdef object score_group(
     object slab, object layout, object method, object slots, object times, object values,
-    object rules,
+    object rulebook, object ruled=*,
 )
 cpdef object measure(object block, object layout)
-@cython.locals(hot=Py_ssize_t, cold=Py_ssize_t)
-cpdef object learn(object block, object layout, object method, object times, object values)
+@cython.locals(
+    hot=Py_ssize_t, cold=Py_ssize_t, zones=Py_ssize_t, zone=Py_ssize_t, seconds=double,
+)
+cpdef object learn(
+    object block, object layout, object method, object times, object values, object clock=*,
+)
+@cython.locals(word=cython.longlong, above=bint, episode=double)
+cdef void _tell(
+    object out, double* s, Py_ssize_t base, Py_ssize_t i, double score, int family,
+    double weight, double threshold, double x,
+) except *
+@cython.locals(word=cython.longlong, above=bint, family=int)
+cdef void _tell_end(
+    object out, double* s, Py_ssize_t base, Py_ssize_t i, int how, double score,
+    double threshold, double x,
+) except *
+cdef Py_ssize_t _zone(
+    double* starts, Py_ssize_t zones, Py_ssize_t at, double time
+) noexcept nogil
+@cython.locals(i=Py_ssize_t)
+cdef void _clear(double* s, Py_ssize_t first, Py_ssize_t size) noexcept nogil
 @cython.locals(count=double, i=Py_ssize_t, slot=int)
 cdef void _check(
     double* s, Py_ssize_t blocks, Py_ssize_t doubles, int* owners, Py_ssize_t size,
     Py_ssize_t times, Py_ssize_t values,
 ) except *
+@cython.locals(i=Py_ssize_t, slot=int)
+cdef void _check_rules(
+    int* rule_rows, int* owners, Py_ssize_t size, Py_ssize_t known, Py_ssize_t rules
+) except *
 cdef int _refusal(
     double* s, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t held, double time, double lateness
 ) noexcept nogil
-cdef double _counted(
-    double z, double deviation, double mean, bint above, bint below,
-    double least, double least_share,
+@cython.locals(size=double)
+cdef bint _counts(
+    double* book, Py_ssize_t rule, double z, double deviation, double mean
 ) noexcept nogil
 cdef void _note(int* firsts, int* lasts, int row, int piece) noexcept nogil
 cdef object _blank(Py_ssize_t size)

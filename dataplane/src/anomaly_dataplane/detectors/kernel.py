@@ -8,35 +8,90 @@ from __future__ import annotations
 
 import math
 from array import array
+from typing import TYPE_CHECKING
 
-from anomaly_dataplane.detectors import alarm, pointers, steps, window
-from anomaly_dataplane.detectors.method import Method
-from anomaly_dataplane.detectors.rules import Rules
-from anomaly_dataplane.detectors.scores import UNCHANGED, Changes, Scores
+from anomaly_dataplane.detectors import alarm, pointers, steps, transform, window
+from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
+from anomaly_dataplane.detectors.numbers import (
+    COUNT_ABOVE,
+    COUNT_BELOW,
+    EXCLUDED,
+    GAP,
+    HIGHEST,
+    LATENESS,
+    LOWEST,
+    MIN_ABS_DEVIATION,
+    MIN_REL_DEVIATION,
+    MIN_SAMPLES,
+    SCORE,
+    SIGMA,
+    TRANSFORM,
+    WIDTH,
+)
+from anomaly_dataplane.detectors.scores import (
+    REPORTING,
+    RESTARTED,
+    UNCHANGED,
+    Changes,
+    Ended,
+    Raised,
+    Scores,
+)
 from anomaly_dataplane.sample import Code
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NEWEST, TOTAL, Layout
+from anomaly_dataplane.state.layout import (
+    ABOVE_BIT,
+    ALARM,
+    CLOSED_BIT,
+    COUNT,
+    CUMULATIVE_BIT,
+    EPISODE,
+    FAMILY,
+    FAMILY_MASK,
+    HORIZON,
+    M2,
+    MADE_BY,
+    MADE_BY_MASK,
+    MARKS,
+    MEAN,
+    NAN,
+    NEWEST,
+    OUT_OF_RANGE,
+    RAW,
+    STALE_BIT,
+    VALID,
+    VALID_MASK,
+    VALID_ONE,
+    Layout,
+)
+
+if TYPE_CHECKING:
+    from anomaly_dataplane.detectors.method import Method
+    from anomaly_dataplane.detectors.rules import Rulebook
 
 _WARMING, _OUTLIER = int(Code.WARMING), int(Code.OUTLIER)
 _DUPLICATE, _LATE = int(Code.DUPLICATE), int(Code.LATE)
 
 _LARGEST_COUNT = 2.0**53
 
+
 _DOUBLES, _INTS, _LONGS = array("d"), array("i"), array("q")
 
 
-def score_group(
+def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles as such
     slab: memoryview[float],
     layout: Layout,
     method: Method,
     slots: array[int],
     times: array[float],
     values: array[float],
-    rules: Rules,
+    rulebook: Rulebook,
+    ruled: array[int] | None = None,
 ) -> Scores:
     """Score samples in order of arrival, changing the blocks in `slab` in place.
 
     `slab` holds blocks of `layout` one after the other, and `slots` says which one is each
-    sample's (typecode 'i'). `times` are Unix milliseconds, `values` finite (typecode 'd').
+    sample's (typecode 'i'). `times` are Unix milliseconds, `values` finite (typecode 'd'). `ruled`
+    has by slot (typecode 'i') which of the book's rows a block goes by; None for its first.
 
     Raises:
         ValueError: the columns differ in length, a slot is not in the slab, or what stands there
@@ -53,28 +108,34 @@ def score_group(
     changes = out.changes
     changed, counts = pointers.ints(changes.slots), pointers.longs(changes.count_before)
     firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
-    outliers = pointers.ints(changes.outliers)
+    outliers, restarted = pointers.ints(changes.outliers), pointers.octets(changes.restarted)
     places = _places(size)
     table, mask = pointers.ints(places), len(places) - 1
 
     length, doubles, ring = layout.window, layout.doubles, layout.ring_at
     hot, cold = layout.hot_at, layout.cold_at
     number = method.number
-    min_samples = max(rules.min_samples, 1)
-    threshold, lateness, alarm_score = rules.threshold, rules.lateness_ms, rules.alarm_score
-    above, below = rules.above, rules.below
-    least, least_share = rules.min_abs_deviation, rules.min_rel_deviation
-    hold_off, repeat_after = rules.hold_off_samples, rules.repeat_after_samples
-    _check(s, len(slab) // doubles, doubles, owners, size, len(times), len(values))
+    book = pointers.doubles(rulebook.numbers)
+    chosen = slots if ruled is None else ruled
+    rule_rows = pointers.ints(chosen)
+    by_slot = ruled is not None
+    clock = rulebook.clock
+    starts, offsets = pointers.doubles(clock.starts), pointers.doubles(clock.offsets)
+    zones, zone = len(clock.starts), 0
+    blocks = len(slab) // doubles
+    _check(s, blocks, doubles, owners, size, len(times), len(values))
+    if by_slot:
+        _check_rules(rule_rows, owners, size, len(chosen), len(rulebook.numbers) // WIDTH)
     total = 0
     for i in range(size):
         slot = owners[i]
         base = slot * doubles
         time = when[i]
         value = what[i]
+        rule = WIDTH * rule_rows[slot] if by_slot else 0
         count = int(s[base + COUNT])
         held = count if count < length else length
-        code = _refusal(s, base, ring, held, time, lateness)
+        code = _refusal(s, base, ring, held, time, book[rule + LATENESS])
         if code > 0:
             codes[i] = code
             rows[i] = UNCHANGED
@@ -88,30 +149,111 @@ def score_group(
             table[place] = total
         row = table[place] - 1
         rows[i] = row
-        ns[i] = held
+
+        marks = int(s[base + MARKS])
+        # The second row of each rule is that of counters, and once a counter is always one.
+        if marks & CUMULATIVE_BIT:
+            rule += WIDTH * (1 - rule // WIDTH % 2)
+        elif rule // WIDTH % 2:
+            marks |= CUMULATIVE_BIT
+        newest = s[base + NEWEST]
+        begins_anew = False
+        before = s[base + RAW] if count > 0 else NAN
+        kind = int(book[rule + TRANSFORM])
+        if kind != (marks >> MADE_BY) & MADE_BY_MASK:
+            marks += (kind << MADE_BY) - (marks & (MADE_BY_MASK << MADE_BY))
+            if count > 0:
+                # What was learnt is of other values.
+                _clear(s, base + hot, ring - hot)
+                begins_anew = True
+        if count > 0 and time - newest > book[rule + GAP]:
+            before = NAN
+            begins_anew = True
+        if begins_anew:
+            window.forget(s, base, ring, length)
+            marks -= marks & (VALID_MASK << VALID)
+            restarted[row] = 1
+        if begins_anew and alarm.end(s, base):
+            _tell_end(out, s, base, i, RESTARTED, 0.0, 0.0, value)
+        if marks & (STALE_BIT | CLOSED_BIT) and time > newest:
+            if marks & STALE_BIT:
+                out.ended.append(Ended(i, REPORTING, 0, False, newest, 0.0, 0.0, value))
+            marks &= ~(STALE_BIT | CLOSED_BIT)
+
+        valid = (marks >> VALID) & VALID_MASK
+        ahead = count == 0 or time > newest
+        x = transform.change(
+            kind, marks & CUMULATIVE_BIT != 0, value, before, (time - newest) / 1000.0
+        )
+        if ahead:
+            s[base + RAW] = value
+        above = x > book[rule + HIGHEST]
+        outside = above or x < book[rule + LOWEST]
+        x = transform.scored(kind, x)
+        excluded = book[rule + EXCLUDED] != 0.0
+        if excluded:
+            x = NAN
+            outside = False
+        ns[i] = valid
         deviation = 0.0
-        warm = held >= min_samples
+        counted = True
+        warm = valid >= book[rule + MIN_SAMPLES]
         if warm:
             mean = s[base + MEAN]
-            std = math.sqrt(s[base + M2] / held)
-            z = window.z_score(value, mean, std)
-            zs[i] = z
+            std = math.sqrt(s[base + M2] / valid)
             means[i] = mean
             stds[i] = std
-            deviation = _counted(z, value - mean, mean, above, below, least, least_share)
-            if deviation > threshold:
+            if x == x:
+                z = window.z_score(x, mean, std)
+                zs[i] = z
+                counted = _counts(book, rule, z, x - mean, mean)
+                deviation = abs(z) if counted else 0.0
+                if deviation > book[rule + SIGMA]:
+                    codes[i] = _OUTLIER
+                    outliers[row] += 1
+        elif not excluded:
+            codes[i] = _WARMING
+        if outside:
+            if codes[i] != _OUTLIER:
                 codes[i] = _OUTLIER
                 outliers[row] += 1
-        else:
-            codes[i] = _WARMING
-        score, family, piece = steps.step(
-            number, s, base + hot, base + cold, time / 1000.0, value, deviation
-        )
-        _note(firsts, lasts, row, piece)
-        if warm and alarm.raised(s, base, score, alarm_score, hold_off, repeat_after):
-            out.raised[i] = (score, family)
-        s[base + TOTAL] += 1.0
-        window.insert(s, base, ring, length, value, time)
+        elif warm:
+            above = x >= mean
+        score = 0.0
+        family = piece = -1
+        weight = 1.0
+        learnt = NAN if outside else x
+        if learnt == learnt:
+            zone = _zone(starts, zones, zone, time)
+            score, family, piece, weight = steps.step(
+                number,
+                s,
+                base + hot,
+                base + cold,
+                time / 1000.0 + offsets[zone],
+                x,
+                deviation,
+            )
+            _note(firsts, lasts, row, piece)
+            if not counted:
+                score = 0.0
+        s[base + MARKS] = marks
+        if outside or (warm and learnt == learnt):
+            threshold = alarm.needed(s, base, book[rule + SCORE])
+            if outside:
+                score = max(score, threshold)
+                family = OUT_OF_RANGE
+                weight = 1.0
+            outcome = alarm.update(
+                s, base, book, rule, score, threshold, above, max(family, 0), time
+            )
+            if outcome == alarm.RAISED:
+                _tell(out, s, base, i, score, family, weight, threshold, x)
+            elif outcome > alarm.RAISED:
+                _tell_end(out, s, base, i, outcome, score, threshold, x)
+        after = window.insert(s, base, ring, length, learnt, time, valid)
+        if after != valid:
+            s[base + MARKS] += (after - valid) * VALID_ONE
     if total < size:
         _shorten(changes, total)
     return out
@@ -128,13 +270,70 @@ def learn(
     method: Method,
     times: array[float],
     values: array[float],
+    clock: Clock = UTC_CLOCK,
 ) -> None:
     """Let a method learn samples, in the order given, of which nobody wants the scores."""
     s = pointers.block_doubles(block)
     when, what = pointers.doubles(times), pointers.doubles(values)
+    starts, offsets = pointers.doubles(clock.starts), pointers.doubles(clock.offsets)
+    zones, zone = len(clock.starts), 0
     hot, cold = layout.hot_at, layout.cold_at
     for i in range(min(len(times), len(values))):
-        steps.step(method.number, s, hot, cold, when[i] / 1000.0, what[i], 0.0)
+        if what[i] == what[i]:
+            zone = _zone(starts, zones, zone, when[i])
+            seconds = when[i] / 1000.0 + offsets[zone]
+            steps.step(method.number, s, hot, cold, seconds, what[i], 0.0)
+
+
+def _tell(
+    out: Scores,
+    s: memoryview[float],
+    base: int,
+    i: int,
+    score: float,
+    family: int,
+    weight: float,
+    threshold: float,
+    x: float,
+) -> None:
+    """Note an event that sample `i` raised."""
+    word = int(s[base + ALARM])
+    above = word & ABOVE_BIT != 0
+    episode = s[base + EPISODE]
+    out.raised[i] = Raised(score, family, weight, threshold, above, episode, x)
+
+
+def _tell_end(
+    out: Scores,
+    s: memoryview[float],
+    base: int,
+    i: int,
+    how: int,
+    score: float,
+    threshold: float,
+    x: float,
+) -> None:
+    """Note an episode that sample `i` ended."""
+    word = int(s[base + ALARM])
+    above = word & ABOVE_BIT != 0
+    word = int(s[base + MARKS])
+    family = (word >> FAMILY) & FAMILY_MASK
+    out.ended.append(Ended(i, how, family, above, s[base + EPISODE], score, threshold, x))
+
+
+def _zone(starts: array[float], zones: int, at: int, time: float) -> int:
+    """The place of the offset that holds at a time; `at` is that of another time."""
+    while at + 1 < zones and time >= starts[at + 1]:
+        at += 1
+    while at > 0 and time < starts[at]:
+        at -= 1
+    return at
+
+
+def _clear(s: memoryview[float], first: int, size: int) -> None:
+    """Set fields to 0."""
+    for i in range(first, first + size):
+        s[i] = 0.0
 
 
 def _blank(size: int) -> Scores:
@@ -146,12 +345,14 @@ def _blank(size: int) -> Scores:
         pointers.zeros(_LONGS, size),
         pointers.zeros(_INTS, size),
         {},
+        [],
         Changes(
             pointers.zeros(_INTS, size),
             pointers.zeros(_LONGS, size),
             pointers.zeros(_INTS, size),
             pointers.zeros(_INTS, size),
             pointers.zeros(_INTS, size),
+            bytearray(size),
         ),
     )
 
@@ -177,6 +378,16 @@ def _check(
             raise ValueError(f"slot {slot} of sample {i} holds no block: its COUNT is {count}")
 
 
+def _check_rules(
+    rule_rows: array[int], owners: array[int], size: int, known: int, rules: int
+) -> None:
+    """Refuse a row of rules that is not in the book."""
+    for i in range(size):
+        slot = owners[i]
+        if slot >= known or not 0 <= rule_rows[slot] < rules:
+            raise ValueError(f"slot {slot} of sample {i} has no rule")
+
+
 def _refusal(
     s: memoryview[float], base: int, ring: int, held: int, time: float, lateness: float
 ) -> int:
@@ -190,22 +401,16 @@ def _refusal(
     return 0
 
 
-def _counted(
-    z: float,
-    deviation: float,
-    mean: float,
-    above: bool,
-    below: bool,
-    least: float,
-    least_share: float,
-) -> float:
-    """|z|, or 0 where direction or a minimum deviation says that this one does not count."""
-    if (z > 0.0 and not above) or (z < 0.0 and not below):
-        return 0.0
+def _counts(book: array[float], rule: int, z: float, deviation: float, mean: float) -> bool:
+    """Whether direction and minimum deviations let this deviation count."""
+    if z > 0.0 and book[rule + COUNT_ABOVE] == 0.0:
+        return False
+    if z < 0.0 and book[rule + COUNT_BELOW] == 0.0:
+        return False
     size = abs(deviation)
-    if size < least or size < least_share * abs(mean):
-        return 0.0
-    return abs(z)
+    return not (
+        size < book[rule + MIN_ABS_DEVIATION] or size < book[rule + MIN_REL_DEVIATION] * abs(mean)
+    )
 
 
 def _note(firsts: array[int], lasts: array[int], row: int, piece: int) -> None:
@@ -225,6 +430,7 @@ def _shorten(changes: Changes, rows: int) -> None:
     del changes.first_piece[rows:]
     del changes.last_piece[rows:]
     del changes.outliers[rows:]
+    del changes.restarted[rows:]
 
 
 def _places(size: int) -> array[int]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass
 
 from anomaly_dataplane.contract.config import Detection, Direction, Ingest, Method, Sensitivity
+from anomaly_dataplane.detectors import numbers
+from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
+
+TRANSFORMS = ("None", "Delta", "Rate", "Log1p")
+"""By number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,14 @@ class Rules:
         alarm_score: what the method's score must reach to raise an anomaly.
         above, below: whether deviations to that side count.
         lateness_ms: how far behind the newest sample of its series a sample may be.
+        consecutive, out_of: how many of how many last scores must reach it.
+        accept_after_samples: an episode that lasts so long is the new normal; 0: none is.
+        transform: number of what is done to values before they are scored.
+        counter_transform: the same for series that a protocol says to be counters.
+        lowest, highest: a value outside is an anomaly by itself.
+        excluded: samples are kept apart from repeats, and nothing else.
+        gap_ms: after a silence longer than this the window starts over.
+        name: of the override that they come from, empty for the pipeline's own.
     """
 
     threshold: float
@@ -29,6 +43,16 @@ class Rules:
     hold_off_samples: int
     repeat_after_samples: int
     lateness_ms: float
+    consecutive: int = 1
+    out_of: int = 1
+    accept_after_samples: int = 0
+    transform: int = numbers.NONE
+    counter_transform: int = numbers.NONE
+    lowest: float = -math.inf
+    highest: float = math.inf
+    excluded: bool = False
+    gap_ms: float = math.inf
+    name: str = ""
 
     @classmethod
     def of(cls, detection: Detection, ingest: Ingest) -> Rules:
@@ -45,6 +69,51 @@ class Rules:
             repeat_after_samples=detection.repeat_after_samples,
             lateness_ms=ingest.allowed_lateness_seconds * 1000.0,
         )
+
+    def transform_of(self, cumulative: bool) -> str:
+        """The name of the transform of a series."""
+        return TRANSFORMS[self.counter_transform if cumulative else self.transform]
+
+    @property
+    def numbers(self) -> array[float]:
+        """Both rows of a column of rules, that of gauges first."""
+        row = array("d", [0.0]) * numbers.WIDTH
+        row[numbers.SIGMA] = self.threshold
+        row[numbers.SCORE] = self.alarm_score
+        row[numbers.MIN_SAMPLES] = max(self.min_samples, 1)
+        row[numbers.COUNT_ABOVE] = self.above
+        row[numbers.COUNT_BELOW] = self.below
+        row[numbers.MIN_ABS_DEVIATION] = self.min_abs_deviation
+        row[numbers.MIN_REL_DEVIATION] = self.min_rel_deviation
+        row[numbers.HOLD_OFF] = self.hold_off_samples
+        row[numbers.REPEAT_AFTER] = self.repeat_after_samples
+        row[numbers.LATENESS] = self.lateness_ms
+        row[numbers.CONSECUTIVE] = self.consecutive
+        row[numbers.OUT_OF] = self.out_of
+        row[numbers.ACCEPT_AFTER] = self.accept_after_samples
+        row[numbers.TRANSFORM] = self.transform
+        row[numbers.LOWEST] = self.lowest
+        row[numbers.HIGHEST] = self.highest
+        row[numbers.EXCLUDED] = self.excluded
+        row[numbers.GAP] = self.gap_ms
+        counter = row[:]
+        counter[numbers.TRANSFORM] = self.counter_transform
+        return row + counter
+
+
+class Rulebook:
+    """The rules of a pipeline, as kernels read them.
+
+    Attributes:
+        entries: rules by their place.
+        numbers: `Rules.numbers` of all of them.
+        clock: of the season.
+    """
+
+    def __init__(self, entries: tuple[Rules, ...], clock: Clock = UTC_CLOCK) -> None:
+        self.entries = entries
+        self.numbers = array("d", [number for rules in entries for number in rules.numbers])
+        self.clock = clock
 
 
 _FUSED_SCORES = {Sensitivity.HIGH: 5.0, Sensitivity.MEDIUM: 6.5, Sensitivity.LOW: 8.0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from typing import NamedTuple
 
 UNCHANGED = -1
 """In `Scores.rows`: the sample changed no block. In `Changes.last_piece`: no piece was written."""
@@ -18,6 +19,7 @@ class Changes:
         count_before: COUNT before the group.
         first_piece, last_piece: of the method's cold pieces that were written; UNCHANGED if none.
         outliers: samples of the group that are outliers of this series.
+        restarted: whether all of the block is to be written.
     """
 
     slots: array[int]
@@ -25,6 +27,54 @@ class Changes:
     first_piece: array[int]
     last_piece: array[int]
     outliers: array[int]
+    restarted: bytearray
+
+
+class Raised(NamedTuple):
+    """Why a sample raised an event.
+
+    Attributes:
+        score: the method's.
+        family: position in the method's families of what won; OUT_OF_RANGE in place of one.
+        weight: share of the score that is the family's.
+        threshold: that the score had to reach.
+        above: the side of the episode.
+        episode: Unix milliseconds of its first event.
+        value: that was scored.
+    """
+
+    score: float
+    family: int
+    weight: float
+    threshold: float
+    above: bool
+    episode: float
+    value: float
+
+
+class Ended(NamedTuple):
+    """An episode that a sample ended.
+
+    Attributes:
+        position: of the sample in the group.
+        how: one of the numbers below.
+        family: that won when it was raised.
+        above, episode: as above; of a silence it is the time of the last sample before.
+        score, threshold, value: of the sample.
+    """
+
+    position: int
+    how: int
+    family: int
+    above: bool
+    episode: float
+    score: float
+    threshold: float
+    value: float
+
+
+CALM, NEW_NORMAL, REPORTING, RESTARTED = 2, 3, 4, 5
+"""How an episode ends; the first two as in `alarm.py`."""
 
 
 @dataclass(slots=True)
@@ -35,7 +85,8 @@ class Scores:
         codes: one `Code` a sample.
         z, mean, std, n: of the window before the sample; 0 where it was not scored.
         rows: the sample's row in `changes`; UNCHANGED for repeats and late ones.
-        raised: position -> (score, position in the method's families).
+        raised: by position.
+        ended: in order of position.
     """
 
     codes: bytearray
@@ -44,5 +95,6 @@ class Scores:
     std: array[float]
     n: array[int]
     rows: array[int]
-    raised: dict[int, tuple[float, int]]
+    raised: dict[int, Raised]
+    ended: list[Ended]
     changes: Changes

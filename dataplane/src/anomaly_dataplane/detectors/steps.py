@@ -16,7 +16,7 @@ def step(
     seconds: float,
     value: float,
     deviation: float,
-) -> tuple[float, int, int]:
+) -> tuple[float, int, int, float]:
     """Score a sample, then learn it, in place on the method's fields.
 
     Args:
@@ -29,9 +29,10 @@ def step(
         deviation: |z| where it counts by the rules of the outlier, else 0.
 
     Returns:
-        The score (0 or more), the position in `Method.families` of what won (-1: nothing), and
-        the cold piece that was written (NOTHING_WRITTEN: none).
+        The score (0 or more), the position in `Method.families` of what won (-1: nothing), the
+        cold piece that was written (NOTHING_WRITTEN: none), and the share of the score that is
+        the winner's.
     """
     if method == FUSED_NUMBER:
         return fused.step(block, hot, cold, seconds, value)
-    return deviation, 0, NOTHING_WRITTEN
+    return deviation, 0, NOTHING_WRITTEN, 1.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NEWEST
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NAN, NEWEST
 
 CANCELLATION = 1e-2
 """Recompute when M2 falls below this share of its previous value: an excursion left the window."""
@@ -51,52 +51,91 @@ def holds(block: memoryview[float], ring: int, held: int, time: float) -> bool:
 
 
 def insert(
-    block: memoryview[float], base: int, ring: int, window: int, value: float, time: float
-) -> None:
+    block: memoryview[float],
+    base: int,
+    ring: int,
+    window: int,
+    value: float,
+    time: float,
+    valid: int,
+) -> int:
     """Put a sample into the ring of the block at `base`, pushing out the oldest if it is full.
 
-    `ring` is where the ring starts within the block.
+    Args:
+        block: holds it.
+        base: where it starts.
+        ring: where the ring starts within it.
+        window: slots of the ring.
+        value: NaN for a sample that only its time is kept of.
+        time: Unix milliseconds.
+        valid: values in the ring that are not NaN.
+
+    Returns:
+        How many there are now.
     """
     count = int(block[base + COUNT])
     slot = base + ring + 2 * (count % window)
-    mean = block[base + MEAN]
-    before = block[base + M2]
-    if count < window:
-        delta = value - mean
-        mean += delta / (count + 1)
-        after = before + delta * (value - mean)
-    else:
-        outgoing = block[slot]
+    full = count >= window
+    outgoing = block[slot]
+    if full:
         block[base + HORIZON] = max(block[base + HORIZON], block[slot + 1])
-        shifted = mean + (value - outgoing) / window
-        after = before + (value - outgoing) * (value - shifted + outgoing - mean)
-        mean = shifted
     block[slot] = value
     block[slot + 1] = time
-    block[base + MEAN] = mean
-    block[base + M2] = max(after, 0.0)
     block[base + COUNT] = count + 1
     if count == 0 or time > block[base + NEWEST]:
         block[base + NEWEST] = time
-    if (count + 1) % window == 0 or (count >= window and after < CANCELLATION * before):
+    leaves = full and outgoing == outgoing
+    if value != value:
+        if leaves:
+            recompute(block, base, ring, window)
+            return valid - 1
+        return valid
+    mean = block[base + MEAN]
+    before = block[base + M2]
+    if leaves:
+        shifted = mean + (value - outgoing) / valid
+        after = before + (value - outgoing) * (value - shifted + outgoing - mean)
+        mean = shifted
+    else:
+        delta = value - mean
+        valid += 1
+        mean += delta / valid
+        after = before + delta * (value - mean)
+    block[base + MEAN] = mean
+    block[base + M2] = max(after, 0.0)
+    if (count + 1) % window == 0 or (full and after < CANCELLATION * before):
         recompute(block, base, ring, window)
+    return valid
 
 
 def recompute(block: memoryview[float], base: int, ring: int, window: int) -> None:
     """Set mean and M2 from the ring itself, in two passes, shifted so that a constant gives 0."""
     held = int(block[base + COUNT])
     held = held if held < window else window
-    if held == 0:
-        return
     first = base + ring
-    origin = block[first]
-    total = 0.0
+    origin = total = squares = 0.0
+    valid = 0
     for i in range(first, first + 2 * held, 2):
-        total += block[i] - origin
-    mean = origin + total / held
-    squares = 0.0
+        value = block[i]
+        if value == value:
+            if valid == 0:
+                origin = value
+            total += value - origin
+            valid += 1
+    if valid == 0:
+        block[base + MEAN] = block[base + M2] = 0.0
+        return
+    mean = origin + total / valid
     for i in range(first, first + 2 * held, 2):
         deviation = block[i] - mean
-        squares += deviation * deviation
+        if deviation == deviation:
+            squares += deviation * deviation
     block[base + MEAN] = mean
     block[base + M2] = squares
+
+
+def forget(block: memoryview[float], base: int, ring: int, window: int) -> None:
+    """Keep the times of the samples in the ring, which tell repeats, and nothing of the values."""
+    for i in range(base + ring, base + ring + 2 * window, 2):
+        block[i] = NAN
+    block[base + MEAN] = block[base + M2] = 0.0

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from anomaly_dataplane.errors import Refused
@@ -193,30 +194,34 @@ class Connection(asyncio.Protocol):
         """Have one request's samples committed, or refuse it at once."""
         self.requests += 1
         self.silent = self._late = False
-        front = self._front
+        intake = head.endpoint.intake
         try:
-            content = front.bodies.unpacked(body, head.encoding)
-            taken = front.intake.take(content, head.wishes, time.perf_counter())
+            content = self._front.bodies.unpacked(body, head.call.encoding)
+            taken = intake.take(head.call, content, time.perf_counter())
             if taken.verdicts is None:
-                self._write(front.intake.reply(taken, None))
+                self._write(intake.reply(taken, None))
             else:
                 self._taken, self._head = taken, head
                 taken.verdicts.add_done_callback(self._committed)
         except Exception as error:
-            self._write(failure(error, front.telemetry, head.path))
+            self._write(self._failure(error, head))
 
     def _committed(self, verdicts: asyncio.Future[Verdicts]) -> None:
         """Answer the request in work; its sender may have gone."""
-        front = self._front
-        taken, self._taken = self._taken, None
+        taken, head = self._taken, self._head
+        self._taken = None
         assert taken is not None
-        assert self._head is not None
+        assert head is not None
         try:
-            reply = front.intake.reply(taken, verdicts.result())
+            reply = head.endpoint.intake.reply(taken, verdicts.result())
         except Exception as error:
-            reply = failure(error, front.telemetry, self._head.path)
+            reply = self._failure(error, head)
         self._write(reply)
         self._go_on()
+
+    def _failure(self, error: Exception, head: Head) -> Reply:
+        worded = partial(head.endpoint.dialect.failed, head.facts)
+        return failure(error, self._front.telemetry, head.facts.path, worded)
 
     def _write(self, reply: Reply) -> None:
         transport = self._transport

@@ -8,7 +8,7 @@ nothing is taken here that aiohttp would refuse or understand otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import hdrs
@@ -16,8 +16,8 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11, RawRequestMessage
 
 from anomaly_dataplane.errors import BadPayload
-from anomaly_dataplane.ingest.intake import Wishes, wishes
-from anomaly_dataplane.ingest.unpack import ENCODINGS
+from anomaly_dataplane.ingest.intake import Endpoint
+from anomaly_dataplane.ingest.protocol import Call, Facts
 
 MAX_HEAD_BYTES = 8192
 """Of a plain request. Longer heads are aiohttp's, which has its own bounds."""
@@ -35,26 +35,27 @@ class Head:
     """What a plain request says before its body.
 
     Attributes:
+        endpoint: that it is for.
         length: of the body, in bytes, at least 1.
-        encoding: a member of `ENCODINGS`.
+        call: what the endpoint's dialect understood.
     """
 
-    path: str
+    endpoint: Endpoint
+    facts: Facts
     length: int
-    encoding: str
-    wishes: Wishes
+    call: Call
 
 
 class Heads:
-    """Reads heads of `POST`s to `paths` with a body of at most `max_bytes`."""
+    """Reads heads of `POST`s to `endpoints`, by path, with a body of at most `max_bytes`."""
 
     def __init__(
-        self, paths: Collection[str], max_bytes: int, loop: asyncio.AbstractEventLoop
+        self, endpoints: Mapping[str, Endpoint], max_bytes: int, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._loop = loop
         # The parser wants one that it could ask to pause; for a head alone it never does.
         self._protocol = BaseProtocol(loop)
-        self._paths = frozenset(paths)
+        self._endpoints = dict(endpoints)
         self._max_bytes = max_bytes
         self._known: dict[bytes, Head | None] = {}
 
@@ -106,10 +107,11 @@ class Heads:
     def _plain(self, message: RawRequestMessage) -> Head | None:
         headers = message.headers
         path, _, query = message.path.partition("?")
+        endpoint = self._endpoints.get(path)
         if (
             message.method != hdrs.METH_POST
             or message.version != HttpVersion11
-            or path not in self._paths
+            or endpoint is None
             or "#" in query
             or message.should_close
             or message.upgrade
@@ -118,11 +120,10 @@ class Heads:
         ):
             return None
         length = int(headers.get(hdrs.CONTENT_LENGTH, "0"))
-        encoding = headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
-        if not 0 < length <= self._max_bytes or encoding not in ENCODINGS:
+        if not 0 < length <= self._max_bytes:
             return None
+        facts = Facts(path, message.url.query, headers)
         try:
-            wanted = wishes(message.url.query, headers.get(hdrs.CONTENT_TYPE, ""))
+            return Head(endpoint, facts, length, endpoint.dialect.call(facts))
         except BadPayload:
             return None
-        return Head(path, length, encoding, wanted)

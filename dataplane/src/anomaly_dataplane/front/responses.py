@@ -42,11 +42,12 @@ class Responses:
         if reply.status == 200 and reply.headers is JSON_HEADERS and not close:
             return _USUAL % (len(body), self._tail, body)
         headers = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
-        return b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n%b%b\r\n%b" % (
+        length = b"" if reply.status == 204 else b"Content-Length: %d\r\n" % len(body)
+        return b"HTTP/1.1 %d %b\r\n%b%b%b%b\r\n%b" % (
             reply.status,
             _REASONS[reply.status].encode(),
             headers.encode(),
-            len(body),
+            length,
             self._tail,
             b"Connection: close\r\n" if close else b"",
             body,

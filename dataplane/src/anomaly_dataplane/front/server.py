@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -15,7 +15,7 @@ from anomaly_dataplane.front.connection import Connection
 from anomaly_dataplane.front.heads import Heads
 from anomaly_dataplane.front.responses import Responses
 from anomaly_dataplane.ingest.body import BodyReader
-from anomaly_dataplane.ingest.intake import Intake
+from anomaly_dataplane.ingest.intake import Endpoint
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
 
@@ -34,26 +34,26 @@ class Front:
 
     Args:
         aiohttp: makes a connection of aiohttp's, for whatever is no plain request.
-        paths: of the ingest route.
+        endpoints: by path.
     """
 
     def __init__(
         self,
         aiohttp: Callable[[], web.RequestHandler],
-        intake: Intake,
+        endpoints: Mapping[str, Endpoint],
         bodies: BodyReader,
         telemetry: Telemetry,
         readiness: Readiness,
         *,
-        paths: Collection[str],
         max_body_bytes: int,
         keepalive_seconds: float,
     ) -> None:
         self.aiohttp = aiohttp
-        self.intake = intake
         self.bodies = bodies
         self.telemetry = telemetry
-        self.heads = Heads(paths, min(max_body_bytes, _MAX_BODY_BYTES), asyncio.get_running_loop())
+        self.heads = Heads(
+            endpoints, min(max_body_bytes, _MAX_BODY_BYTES), asyncio.get_running_loop()
+        )
         self.responses = Responses()
         self.connections: set[Connection] = set()
         self._readiness = readiness

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 
-from aiohttp import StreamReader, hdrs, web
+from aiohttp import StreamReader, web
 
 from anomaly_dataplane.errors import BadPayload, BufferFull, Refused
-from anomaly_dataplane.ingest.unpack import ENCODINGS, unpack
+from anomaly_dataplane.ingest.unpack import unpack
 
 
 class SlowBody(Refused):
@@ -40,34 +40,26 @@ class BodyReader:
         """Held at this moment for bodies that are not complete."""
         return self._arriving_bytes
 
-    async def read(self, request: web.Request) -> bytes:
-        """The body, unpacked.
+    async def read(self, request: web.Request, encoding: str) -> bytes:
+        """The body, unpacked; `encoding` is one of `unpack.ENCODINGS`.
 
         Raises:
-            BadPayload: it is empty, too large, or not what its Content-Encoding says.
+            BadPayload: it is too large, or not what `encoding` says.
             Refused: it came too slowly, or too many others are arriving.
         """
-        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
-        if encoding not in ENCODINGS:
-            raise BadPayload(
-                f"Content-Encoding {encoding!r} is not understood; send gzip, deflate or none",
-                status=415,
-            )
         content = request.content
         # Nearly every request: it came whole in one packet, so there is nothing to wait for.
         body = content.read_nowait() if content.is_eof() else await self._receive(request)
         return self.unpacked(body, encoding)
 
     def unpacked(self, body: bytes, encoding: str) -> bytes:
-        """The content of a body that is there as a whole; `encoding` is one of `ENCODINGS`.
+        """The content of a body that is there as a whole; `encoding` is one of `unpack.ENCODINGS`.
 
         Raises:
-            BadPayload: it is empty, too large, or not what `encoding` says.
+            BadPayload: it is too large, or not what `encoding` says.
         """
         if len(body) > self._max_bytes:
             raise too_large(self._max_bytes)
-        if not body:
-            raise BadPayload("the body is empty; send at least one sample")
         return unpack(body, encoding, self._max_bytes) if encoding else body
 
     def hold(self, size_bytes: int) -> None:

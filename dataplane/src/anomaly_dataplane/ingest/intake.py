@@ -1,63 +1,25 @@
 """The way of one request's samples, whatever server read its body: parse, admit, buffer, reply.
 
-`routes.py` calls it for the aiohttp routes, `front/` for itself. Nothing here knows of a framework,
-so that status codes, texts and metrics cannot differ between the servers in front of it.
+`routes.py` calls it for the aiohttp routes, `front/` for itself. Nothing here knows of a framework
+or of a protocol, so that status codes, texts and metrics cannot differ between the servers in front
+of it. What brings samples without HTTP parses by itself and calls `offer`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.contract.config import Ingest
 from anomaly_dataplane.ingest.admission import admit
-from anomaly_dataplane.ingest.answer import answer, with_error
-from anomaly_dataplane.ingest.native import LINES_TYPES, NativeParser
 from anomaly_dataplane.ingest.parsed import Parsed
-from anomaly_dataplane.ingest.reply import JSON_HEADERS, Reply
-from anomaly_dataplane.parameters import Parameters
+from anomaly_dataplane.ingest.protocol import Call, Dialect
+from anomaly_dataplane.ingest.reply import Reply
 from anomaly_dataplane.sample import Verdicts
 from anomaly_dataplane.telemetry import ProtocolMetrics
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a request asks for beside its body.
-
-    Attributes:
-        lines: the body has one sample a line.
-        verdicts: the answer shall hold one verdict a sample.
-        strict: a single bad sample makes the answer a 400.
-    """
-
-    lines: bool = False
-    verdicts: bool = False
-    strict: bool = False
-
-
-_JSON = "application/json"
-_USUAL = Wishes()
-_LINES = Wishes(lines=True)
-
-
-def wishes(query: Mapping[str, str], content_type: str) -> Wishes:
-    """The wishes of a request by its query parameters and its Content-Type.
-
-    Raises:
-        BadPayload: a parameter is unknown or not understood.
-    """
-    lines = False
-    if content_type and content_type != _JSON:
-        lines = content_type.partition(";")[0].strip().lower() in LINES_TYPES
-    if not query:
-        return _LINES if lines else _USUAL
-    parameters = Parameters(query, known=("verdicts", "strict"))
-    wanted = Wishes(lines, parameters.flag("verdicts"), parameters.flag("strict"))
-    parameters.check()
-    return wanted
 
 
 @dataclass(slots=True)
@@ -71,28 +33,26 @@ class Taken:
 
     parsed: Parsed
     verdicts: asyncio.Future[Verdicts] | None
-    wishes: Wishes
+    call: Call
     started: float
 
 
 class Intake:
-    """Takes the bodies of one protocol."""
+    """Takes the samples of one protocol."""
 
     def __init__(
         self,
         limits: Ingest,
-        parser: NativeParser,
         buffer: Buffer,
         metrics: ProtocolMetrics,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._limits = limits
-        self._parser = parser
         self._buffer = buffer
         self._metrics = metrics
         self._wall_clock = wall_clock
 
-    def take(self, body: bytes, wishes: Wishes, started: float) -> Taken:
+    def take(self, call: Call, body: bytes, started: float) -> Taken:
         """Parse a body and offer its good samples to the buffer.
 
         Raises:
@@ -100,21 +60,39 @@ class Intake:
             Refused: it cannot be taken now.
         """
         now_ms = self._wall_clock() * 1e3
-        parsed = self._parser.parse(body, lines=wishes.lines, now_ms=now_ms)
+        parsed, verdicts = self.offer(call.parse(body, now_ms), now_ms)
+        return Taken(parsed, verdicts, call, started)
+
+    def offer(
+        self, parsed: Parsed, now_ms: float
+    ) -> tuple[Parsed, asyncio.Future[Verdicts] | None]:
+        """Turn away what must not reach a window, count, and offer the rest to the buffer.
+
+        Returns:
+            What is left, and its verdicts to come; None if nothing is left.
+
+        Raises:
+            BadPayload: it never fits the buffer.
+            Refused: it cannot be taken now.
+        """
         parsed = admit(parsed, now_ms, self._limits.max_future_seconds)
         self._metrics.received(parsed.total)
         if parsed.rejected:
             self._metrics.rejected(rejection.cause for rejection in parsed.rejected)
-        verdicts = self._buffer.offer(parsed.batch) if parsed.batch.series else None
-        return Taken(parsed, verdicts, wishes, started)
+        return parsed, self._buffer.offer(parsed.batch) if parsed.batch.series else None
 
     def reply(self, taken: Taken, verdicts: Verdicts | None) -> Reply:
         """The answer to a request whose good samples, if it had any, are committed."""
-        parsed = taken.parsed
-        text = answer(parsed, verdicts, with_verdicts=taken.wishes.verdicts)
+        reply = taken.call.committed(taken.parsed, verdicts)
+        if reply.status >= 400:
+            self._metrics.bad_request(reply.status)
         self._metrics.answered(time.perf_counter() - taken.started)
-        if verdicts is not None and not (taken.wishes.strict and parsed.rejected):
-            return Reply(200, text, JSON_HEADERS)
-        kept = "the others are kept" if verdicts is not None else "none was kept"
-        message = f"{len(parsed.rejected)} of {parsed.total} samples were rejected; {kept}"
-        return Reply(400, with_error(message, text), JSON_HEADERS)
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where POSTs of samples go: how they are read and answered, and where their samples go."""
+
+    dialect: Dialect
+    intake: Intake

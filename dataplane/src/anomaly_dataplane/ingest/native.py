@@ -69,13 +69,15 @@ class NativeParser:
         """The samples of a body.
 
         Args:
-            body: not empty.
+            body: unpacked.
             lines: the sender says that it has one sample a line; if not, that is found out.
             now_ms: Unix time of receipt, which samples without timestamp get.
 
         Raises:
             BadPayload: nothing of it can be used.
         """
+        if not body:
+            raise BadPayload("the body is empty; send at least one sample")
         self._check_braces(body)
         try:
             batch = self._columns(_decode(body, lines), now_ms)

@@ -1,13 +1,13 @@
 """What goes back to a sender, and the only place where an error becomes a status code.
 
-`intake.py` makes replies of what was committed, `routes.py` of errors too; both only wrap them in
-their framework's response. Every error is JSON with `error`, which says what would be right.
+The dialects of the protocols make replies; `routes.py` and `front/` only wrap them in a response.
+What belongs to no protocol is answered in JSON with `error`, which says what would be right.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -18,7 +18,7 @@ from anomaly_dataplane.errors import BadPayload, Refused
 from anomaly_dataplane.telemetry import Telemetry
 
 JSON_HEADERS: dict[str, str] = {hdrs.CONTENT_TYPE: "application/json"}
-_REFUSED_HEADERS: dict[str, str] = {**JSON_HEADERS, hdrs.RETRY_AFTER: str(RETRY_AFTER_SECONDS)}
+_RETRY_AFTER: dict[str, str] = {hdrs.RETRY_AFTER: str(RETRY_AFTER_SECONDS)}
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +39,27 @@ def error_reply(
     return Reply(status, msgspec.json.encode({"error": message, **more}), headers)
 
 
-def failure(error: Exception, telemetry: Telemetry, path: str) -> Reply:
-    """Count what went wrong with a request and tell its sender; a defect of ours is logged too."""
+def failure(
+    error: Exception,
+    telemetry: Telemetry,
+    path: str,
+    worded: Callable[[int, str], Reply] = error_reply,
+) -> Reply:
+    """Count what went wrong with a request and tell its sender; a defect of ours is logged too.
+
+    Args:
+        error: what happened.
+        telemetry: counts it.
+        path: that was asked for.
+        worded: makes the answer of a status and a message, as its protocol wants it.
+    """
     if isinstance(error, Refused):
         telemetry.refused(error.reason)
-        return error_reply(503, str(error), _REFUSED_HEADERS)
+        reply = worded(503, str(error))
+        return Reply(503, reply.body, {**reply.headers, **_RETRY_AFTER})
     if isinstance(error, BadPayload):
         telemetry.bad_request(error.status)
-        return error_reply(error.status, str(error))
+        return worded(error.status, str(error))
     telemetry.defect()
     logger.error("request failed", exc_info=error, extra={"path": path})
-    return error_reply(500, "internal error; the log of the pod has the details")
+    return worded(500, "internal error; the log of the pod has the details")

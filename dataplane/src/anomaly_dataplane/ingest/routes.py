@@ -1,6 +1,6 @@
-"""The aiohttp edge: the ingest handler, and what makes answers of errors.
+"""The aiohttp edge: the ingest handlers, and what makes answers of errors.
 
-`app.py` mounts the one, `serve.py` puts the other around each application. Handlers raise the
+`app.py` mounts the ones, `serve.py` puts the other around each application. Handlers raise the
 errors of `errors.py`; `reply.py` decides what they mean to a sender, and so does this module for
 aiohttp's own.
 """
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from aiohttp import hdrs, web
 
+from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.ingest.body import BodyReader
-from anomaly_dataplane.ingest.intake import Intake, wishes
+from anomaly_dataplane.ingest.intake import Endpoint
+from anomaly_dataplane.ingest.protocol import Dialect, Facts
 from anomaly_dataplane.ingest.reply import JSON_HEADERS, Reply, error_reply, failure
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
@@ -27,21 +30,48 @@ _NO_QUERY: dict[str, str] = {}
 
 
 class IngestHandler:
-    """`POST /api/v1/ingest`: body -> samples -> admission -> buffer -> answer after the commit."""
+    """A POST of samples: body -> samples -> admission -> buffer -> answer after the commit."""
 
-    def __init__(self, bodies: BodyReader, intake: Intake) -> None:
+    def __init__(
+        self, path: str, endpoint: Endpoint, bodies: BodyReader, telemetry: Telemetry
+    ) -> None:
+        self._path = path
+        self._dialect = endpoint.dialect
+        self._intake = endpoint.intake
         self._bodies = bodies
-        self._intake = intake
+        self._telemetry = telemetry
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
         started = time.perf_counter()
+        # Not `_facts`, as a look at the URL's path costs more than all the rest of this.
         query = request.query if request.rel_url.raw_query_string else _NO_QUERY
-        wanted = wishes(query, request.headers.get(hdrs.CONTENT_TYPE, ""))
-        body = await self._bodies.read(request)
-        taken = self._intake.take(body, wanted, started)
-        verdicts = await taken.verdicts if taken.verdicts is not None else None
-        return _response(self._intake.reply(taken, verdicts))
+        facts = Facts(self._path, query, request.headers)
+        try:
+            call = self._dialect.call(facts)
+            body = await self._bodies.read(request, call.encoding)
+            taken = self._intake.take(call, body, started)
+            verdicts = await taken.verdicts if taken.verdicts is not None else None
+            return _response(self._intake.reply(taken, verdicts))
+        except ConnectionError:
+            raise
+        except Exception as error:
+            worded = partial(self._dialect.failed, facts)
+            return _response(failure(error, self._telemetry, facts.path, worded))
+
+
+class SwitchedOffHandler:
+    """A path of a protocol that the pipeline does not take: 404, as the protocol words it."""
+
+    def __init__(self, dialect: Dialect, telemetry: Telemetry, message: str) -> None:
+        self._dialect = dialect
+        self._telemetry = telemetry
+        self._error = BadPayload(message, status=404)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request."""
+        worded = partial(self._dialect.failed, _facts(request))
+        return _response(failure(self._error, self._telemetry, request.path, worded))
 
 
 def edge(
@@ -79,6 +109,11 @@ def edge(
         return response
 
     return answer
+
+
+def _facts(request: web.Request) -> Facts:
+    query = request.query if request.rel_url.raw_query_string else _NO_QUERY
+    return Facts(request.path, query, request.headers)
 
 
 def _response(reply: Reply) -> web.Response:

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection, Mapping
+
+from aiohttp import hdrs
 
 from anomaly_dataplane.errors import BadPayload
 
 ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-"""Values of Content-Encoding that are understood."""
+"""Values of Content-Encoding that are understood; empty if there is none."""
 
 _GZIP = 31  # zlib's window bits for "with gzip header and checksum"
 _ZLIB = 15
@@ -21,26 +24,46 @@ would cost minutes of CPU and hold nothing."""
 _STEP_BYTES = 65536
 
 
+def content_encoding(
+    headers: Mapping[str, str], understood: Collection[str] = ENCODINGS, told: str = "gzip, deflate"
+) -> str:
+    """How a body is packed, by the headers of its request.
+
+    Args:
+        headers: by name, in any case.
+        understood: what the protocol takes, of `ENCODINGS`.
+        told: the same in words, to who sends something else.
+
+    Raises:
+        BadPayload: in a way that is not understood (415).
+    """
+    encoding = headers.get(hdrs.CONTENT_ENCODING)
+    if encoding is None:
+        return ""
+    encoding = encoding.strip().lower()
+    if encoding not in understood:
+        raise BadPayload(
+            f"Content-Encoding {encoding[:40]!r} is not understood; send {told} or none", status=415
+        )
+    return encoding
+
+
 def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
     """The content of a compressed body.
 
     Raises:
-        BadPayload: it is corrupt, cut short, empty, or holds more than `max_bytes`.
+        BadPayload: it is corrupt, cut short, or holds more than `max_bytes`.
     """
-    if encoding == "identity":
+    if not body or encoding == "identity":
         return body
     try:
         if encoding == "deflate":
             # The standard says zlib; some senders leave its header off, as browsers always took it.
             wrapped = body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
-            content = _inflate(body, _ZLIB if wrapped else _RAW, max_bytes)
-        else:
-            content = _inflate(body, _GZIP, max_bytes)
+            return _inflate(body, _ZLIB if wrapped else _RAW, max_bytes)
+        return _inflate(body, _GZIP, max_bytes)
     except zlib.error as error:
         raise BadPayload(f"the body is not valid {encoding}: {error}") from None
-    if not content:
-        raise BadPayload("the body is empty once decompressed; send at least one sample")
-    return content
 
 
 def _inflate(body: bytes, window_bits: int, max_bytes: int) -> bytes:

@@ -5,14 +5,15 @@ from cpython.array cimport array
 from anomaly_dataplane.detectors cimport pointers
 from anomaly_dataplane.detectors.kernel cimport learn
 
-cdef Py_ssize_t COUNT, JOURNAL, PENDING
+cdef Py_ssize_t COUNT, JOURNAL, MARKS
+cdef long long PENDING_MASK
 cdef double LARGEST_COUNT
 cdef array _DOUBLES
 
-@cython.locals(count=double, pending=double)
+@cython.locals(count=double, marks=double, pending=cython.longlong)
 cpdef bint sound(object block, object layout) except -1
 @cython.locals(
     pending=Py_ssize_t, times=array, values=array, window=cython.longlong, ring=Py_ssize_t,
     first=cython.longlong, i=Py_ssize_t, at=Py_ssize_t,
 )
-cpdef object catch_up(object block, object layout, object method)
+cpdef object catch_up(object block, object layout, object method, object clock=*)

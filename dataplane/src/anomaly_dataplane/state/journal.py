@@ -10,9 +10,17 @@ from __future__ import annotations
 from array import array
 
 from anomaly_dataplane.detectors import pointers
+from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
 from anomaly_dataplane.detectors.kernel import learn
 from anomaly_dataplane.detectors.method import Method
-from anomaly_dataplane.state.layout import COUNT, JOURNAL, LARGEST_COUNT, PENDING, Layout
+from anomaly_dataplane.state.layout import (
+    COUNT,
+    JOURNAL,
+    LARGEST_COUNT,
+    MARKS,
+    PENDING_MASK,
+    Layout,
+)
 
 _DOUBLES = array("d")
 
@@ -20,11 +28,16 @@ _DOUBLES = array("d")
 def sound(block: memoryview[float], layout: Layout) -> bool:
     """Whether the numbers that `catch_up` and the kernels go by can be those of a block."""
     s = pointers.block_doubles(block)
-    count, pending = s[COUNT], s[PENDING]
-    return 0.0 <= pending <= layout.journal and pending <= count < LARGEST_COUNT
+    count, marks = s[COUNT], s[MARKS]
+    if not (0.0 <= marks < LARGEST_COUNT and 0.0 <= count < LARGEST_COUNT):
+        return False
+    pending = int(marks) & PENDING_MASK
+    return pending <= layout.journal and pending <= count
 
 
-def catch_up(block: memoryview[float], layout: Layout, method: Method) -> None:
+def catch_up(
+    block: memoryview[float], layout: Layout, method: Method, clock: Clock = UTC_CLOCK
+) -> None:
     """Put the samples of the journal into the ring and have the method learn them.
 
     The journal stays, as it does in the store; the next commits append to it.
@@ -33,9 +46,10 @@ def catch_up(block: memoryview[float], layout: Layout, method: Method) -> None:
         block: a sound one.
         layout: its layout.
         method: whose fields it has.
+        clock: of the season.
     """
     s = pointers.block_doubles(block)
-    pending = int(s[PENDING])
+    pending = int(s[MARKS]) & PENDING_MASK
     if pending == 0:
         return
     times, values = pointers.zeros(_DOUBLES, pending), pointers.zeros(_DOUBLES, pending)
@@ -46,4 +60,4 @@ def catch_up(block: memoryview[float], layout: Layout, method: Method) -> None:
         at = ring + 2 * ((first + i) % window)
         what[i] = s[at] = s[JOURNAL + 2 * i]
         when[i] = s[at + 1] = s[JOURNAL + 2 * i + 1]
-    learn(block, layout, method, times, values)
+    learn(block, layout, method, times, values, clock)

@@ -6,9 +6,10 @@ for byte description with its rules is docs/commit-protocol.md; a test keeps the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
-NUMBER = 2
+NUMBER = 3
 """Of this layout. A block of another shape is migrated when it is next read."""
 
 DOUBLE = 8
@@ -17,17 +18,55 @@ VERSION = 0  # token of the commit that wrote the block: pod nonce * 2**32 + cou
 SHAPE = 1  # what the rest of the block means: see Layout.shape
 NEWEST = 2  # newest accepted time, Unix milliseconds
 COUNT = 3  # samples put into this ring; the next one goes to slot COUNT mod window
-TOTAL = 4  # samples accepted since the series exists; survives migration
+RAW = 4  # value of the newest sample as it was sent; what Delta and Rate start from
 HORIZON = 5  # newest time that ever left the ring; nothing at or before it is accepted
 MEAN = 6  # of the values in the ring
 M2 = 7  # sum of their squared deviations from MEAN
-SINCE_ALARM = 8  # samples since the last anomaly
-ARMED = 9  # 1 if the last episode is over, so that the next alarm may be raised
-PENDING = 10  # last samples that stored ring and method's fields lack; the journal has them
-JOURNAL = 11  # (value, time) of those, then the method's hot and cold fields, then the ring
+ALARM = 8  # whether and when to raise: the fields of a word, below
+EPISODE = 9  # Unix milliseconds of the event that began the last episode
+MARKS = 10  # what else is known of the series: the fields of a word, below
+JOURNAL = 11  # the last samples that stored ring and method's fields lack, then the method's
+# hot and cold fields, then the ring
 
-NEVER = 1e9
-"""SINCE_ALARM of a series that never had one: more than any setting asks for."""
+# ALARM is an integer of fields, lowest bits first. Of each there is where it starts, and what of
+# it is left once it was shifted down; of one that is a bit, the bit.
+SINCE_MASK = 2**20 - 1  # samples since the last anomaly, NEVER at most
+HISTORY = 20  # of the last samples, the newest lowest: 1 where the score reached the threshold
+HISTORY_MASK = 2**20 - 1
+ARMED_BIT = 2**40  # the last episode is over, so that the next may be raised
+OPEN_BIT = 2**41  # an episode was told and its end was not
+ACCEPTED_BIT = 2**42  # the last one lasted so long that it is the new normal
+ABOVE_BIT = 2**43  # the last one's side
+FEEDBACK = 44  # how often people said that an anomaly was none
+FEEDBACK_MASK = 2**4 - 1
+
+# MARKS is one, too.
+PENDING_MASK = 2**4 - 1  # how many samples the journal holds
+VALID = 4  # values in the ring that count; the others are NaN
+VALID_MASK = 2**16 - 1
+VALID_ONE = 2**VALID
+LENGTH = 20  # samples of the open episode
+LENGTH_MASK = 2**20 - 1
+LENGTH_ONE = 2**LENGTH
+FAMILY = 40  # that won when it was raised
+FAMILY_MASK = 2**4 - 1
+MADE_BY = 44  # the transform of the values in the ring
+MADE_BY_MASK = 2**2 - 1
+CUMULATIVE_BIT = 2**46  # a protocol said that the series is a counter
+STALE_BIT = 2**47  # its silence was told, its return not
+CLOSED_BIT = 2**48  # the sender said that it has ended
+
+NAN = math.nan
+"""In the ring, the value of a sample that only its time is kept of: neither scored nor learnt."""
+
+NEVER = SINCE_MASK
+"""Samples since the last anomaly of a series that never had one: more than any setting asks for."""
+
+OUT_OF_RANGE = FAMILY_MASK
+"""In place of a family: the value was outside the range that is valid."""
+
+START_OF_ALARM = float(NEVER + ARMED_BIT)
+"""ALARM of a series without a sample."""
 
 LARGEST_COUNT = 2.0**53
 """Beyond it COUNT would no longer grow by one."""
@@ -107,5 +146,4 @@ def shape(number: int, method: int, window: int) -> float:
 def start(block: memoryview[float], layout: Layout) -> None:
     """Make `block` (all zeros) the state of a series that has no sample yet."""
     block[SHAPE] = layout.shape
-    block[SINCE_ALARM] = NEVER
-    block[ARMED] = 1.0
+    block[ALARM] = START_OF_ALARM

@@ -5,7 +5,8 @@ from cpython.array cimport array
 from anomaly_dataplane.detectors cimport pointers
 from anomaly_dataplane.store cimport octets
 
-cdef Py_ssize_t COUNT, DOUBLE, JOURNAL, PENDING, VERSION, VERSION_BYTES
+cdef Py_ssize_t COUNT, DOUBLE, JOURNAL, MARKS, VERSION, VERSION_BYTES
+cdef long long PENDING_MASK
 cdef int NAMED, TOUCH, WHOLE, _MOST_RANGES
 cdef array _INTS
 

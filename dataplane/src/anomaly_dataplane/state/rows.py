@@ -10,10 +10,19 @@ from array import array
 from anomaly_dataplane.detectors import pointers
 from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import COUNT, DOUBLE, JOURNAL, PENDING, VERSION, Layout
+from anomaly_dataplane.state.layout import (
+    COUNT,
+    DOUBLE,
+    JOURNAL,
+    MARKS,
+    PENDING_MASK,
+    VERSION,
+    Layout,
+)
 from anomaly_dataplane.store import NAMED, TOUCH, VERSION_BYTES, WHOLE, Writes, octets
 
 _INTS = array("i")
+
 
 _MOST_RANGES = 4
 """Of a row: the hot fields, cold pieces, and the ring's run before and after its end."""
@@ -124,6 +133,7 @@ def describe(
     slots, counts = pointers.ints(changes.slots), pointers.longs(changes.count_before)
     firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
     found, new = pointers.ints(changes.outliers), pointers.octets(fresh)
+    restarted = pointers.octets(changes.restarted)
     expected, flags = pointers.octets(out.expected), pointers.octets(out.flags)
     accepted, outliers = pointers.ints(out.accepted), pointers.ints(out.outliers)
     ends, offsets = pointers.ints(out.ends), pointers.ints(out.offsets)
@@ -144,11 +154,11 @@ def describe(
         flags[i] = TOUCH if count // window != before // window else 0
         offsets[end] = 0
         starts[end] = base
-        pending = int(s[base + PENDING])
+        pending = int(s[base + MARKS]) & PENDING_MASK
         added = count - before
-        if new[slot]:
+        if new[slot] or restarted[row]:
             new[slot] = 0
-            s[base + PENDING] = 0.0
+            s[base + MARKS] -= pending
             flags[i] = WHOLE + NAMED if absent else WHOLE
             lengths[end] = doubles
         elif lasts[row] < 0 and pending + added <= journal:
@@ -158,10 +168,10 @@ def describe(
                 s[place] = s[taken]
                 s[place + 1] = s[taken + 1]
                 place += 2
-            s[base + PENDING] = pending + added
+            s[base + MARKS] += added
             lengths[end] = place - base
         else:
-            s[base + PENDING] = 0.0
+            s[base + MARKS] -= pending
             lengths[end] = cold
             if lasts[row] >= 0:
                 end += 1

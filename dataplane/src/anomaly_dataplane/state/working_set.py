@@ -9,12 +9,13 @@ import secrets
 from array import array
 from typing import cast
 
+from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import Begun, BlockCache
 from anomaly_dataplane.state.journal import catch_up, sound
-from anomaly_dataplane.state.layout import SHAPE, start
+from anomaly_dataplane.state.layout import COUNT, SHAPE, start
 from anomaly_dataplane.state.migration import migrate
 from anomaly_dataplane.state.rows import by_partition, describe
 from anomaly_dataplane.store import VERSION_BYTES, Writes
@@ -26,8 +27,9 @@ _NONCE_BITS = 20  # together 52: exact in a float64
 class WorkingSet:
     """Cached blocks of one lane, and what is known of their stored counterparts."""
 
-    def __init__(self, method: Method, window: int, slots: int) -> None:
+    def __init__(self, method: Method, window: int, slots: int, clock: Clock = UTC_CLOCK) -> None:
         self.method = method
+        self._clock = clock
         self.layout = method.layout(window)
         self._cache = BlockCache(self.layout, slots)
         self._nonce = 0
@@ -55,14 +57,14 @@ class WorkingSet:
         if stored is not None and len(stored) == layout.size_bytes:
             raw[:] = stored
             if block[SHAPE] == layout.shape and sound(block, layout):
-                catch_up(block, layout, self.method)
+                catch_up(block, layout, self.method, self._clock)
                 return
         raw[:] = bytes(layout.size_bytes)
         self._cache.fresh[slot] = True
         if stored is None:
             start(block, layout)
         else:
-            migrate(stored, block, layout, self.method)
+            migrate(stored, block, layout, self.method, self._clock)
             raw[:VERSION_BYTES] = stored[:VERSION_BYTES].ljust(VERSION_BYTES, b"\0")
 
     def forget(self, series: Series) -> None:
@@ -72,6 +74,13 @@ class WorkingSet:
     def version(self, series: Series) -> bytes:
         """The version of a cached block, ABSENT if it was never written."""
         return bytes(self._cache.block_bytes(series.slot)[:VERSION_BYTES])
+
+    def span_seconds(self, series: Series) -> float:
+        """From the oldest to the newest sample in the window of a cached block."""
+        layout, block = self.layout, self._cache.block(series.slot)
+        held = min(int(block[COUNT]), layout.window)
+        times = block[layout.ring_at + 1 : layout.ring_at + 2 * held : 2]
+        return (max(times) - min(times)) / 1000.0 if held else 0.0
 
     def writes(self, changes: Changes) -> dict[int, tuple[array[int], Writes]]:
         """Stamp changed blocks with new versions and describe the changes to the store.

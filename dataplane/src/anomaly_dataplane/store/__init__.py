@@ -169,7 +169,7 @@ class Store(Protocol):
         ...
 
     async def anomalies(self, since_ms: int, limit: int) -> list[Anomaly]:
-        """Anomalies committed since a Unix time in milliseconds, newest first, at most `limit`."""
+        """Anomalies raised since a Unix time in milliseconds, newest first, at most `limit`."""
         ...
 
     async def lanes(self) -> Sequence[int]:

@@ -1,4 +1,4 @@
-#!lua name=anomaly_pipeline_2
+#!lua name=anomaly_pipeline_3
 -- Compare and set the state of many series of one partition, append their anomalies, count.
 -- docs/commit-protocol.md describes the arguments. No arithmetic on values happens here.
 -- A Redis library sees no globals while it loads: those of the loop are looked up at the first call.
@@ -19,10 +19,10 @@ end
 --   [id, name JSON], its ranges; then the anomalies.
 -- header: columns, one after the other: for each series a byte of flags, the 8 bytes that its block
 --   must start with, u16 samples and u16 outliers; then u16 offset in doubles of each range but a
---   series' first; then u16 series of each anomaly.
+--   series' first; then u16 series of each event, and 32768 if it tells that an episode is over.
 -- Most series have no flag and one range: the loop is laid out for them.
 local TTL, LENGTH, NOW, SAMPLES, OUTLIERS, HEADER, FIRST = 1, 2, 3, 4, 5, 6, 7
-local WHOLE, TOUCH, NAMED, RANGE = 1, 2, 4, 8
+local WHOLE, TOUCH, NAMED, RANGE, OVER = 1, 2, 4, 8, 32768
 
 local function commit(keys, args)
   if not call then init() end
@@ -69,9 +69,9 @@ local function commit(keys, args)
   for a = at, #args do
     local i
     i, h = unpack('<H', header, h)
-    if not refused[i + 1] then
+    if not refused[i % OVER + 1] then
       call('XADD', outbox, 'MAXLEN', '~', args[LENGTH], '*', 'anomaly', args[a])
-      raised = raised + 1
+      if i < OVER then raised = raised + 1 end
     end
   end
   local samples, outliers, answer = args[SAMPLES], args[OUTLIERS], {}
@@ -94,4 +94,4 @@ local function commit(keys, args)
   return table.concat(answer)
 end
 
-redis.register_function('anomaly_pipeline_commit_2', commit)
+redis.register_function('anomaly_pipeline_commit_3', commit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anomaly_dataplane.contract.config import MAX_PARTITIONS
-from anomaly_dataplane.sample import Anomaly
+from anomaly_dataplane.sample import Anomaly, Kind
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import DOUBLE
 from anomaly_dataplane.store import VERSION_BYTES, Totals, Writes
@@ -20,6 +20,11 @@ class MemoryStore:
         self._samples = 0
         self._outliers = 0
         self._last_sample_ms = 0
+
+    @property
+    def events(self) -> list[Anomaly]:
+        """The outbox, oldest first."""
+        return [event for _, event in self._anomalies]
 
     async def read(self, partition: int, series: Sequence[Series]) -> list[bytes | None]:
         blocks = (self._blocks.get(item.id) for item in series)
@@ -51,13 +56,17 @@ class MemoryStore:
         return Totals(
             samples=self._samples,
             outliers=self._outliers,
-            anomalies=len(self._anomalies),
+            anomalies=sum(event.kind is Kind.RAISED for event in self.events),
             series=len(self._blocks),
             last_sample_ms=self._last_sample_ms,
         )
 
     async def anomalies(self, since_ms: int, limit: int) -> list[Anomaly]:
-        recent = [event for at, event in reversed(self._anomalies) if at >= since_ms]
+        recent = [
+            event
+            for at, event in reversed(self._anomalies)
+            if at >= since_ms and event.kind is Kind.RAISED
+        ]
         return recent[:limit]
 
     async def ping(self) -> None:

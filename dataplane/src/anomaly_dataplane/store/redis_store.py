@@ -21,7 +21,7 @@ from redis.exceptions import ConnectionError, RedisError, ResponseError
 
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Observer
-from anomaly_dataplane.sample import Anomaly
+from anomaly_dataplane.sample import Anomaly, Kind
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.store import Totals, Writes, wire
 from anomaly_dataplane.store.faults import Fault, Remedy, fault_of
@@ -123,12 +123,14 @@ class RedisStore:
         )
 
     async def anomalies(self, since_ms: int, limit: int) -> list[Anomaly]:
-        # A stream's ids start with the time of the commit, so newest first is their order.
+        # A stream's ids start with the time of the commit, so newest first is their order. Each
+        # episode that began has one end, so twice as many events nearly always hold enough.
         streams = await self._each_partition(
-            lambda p: pack("XREVRANGE", self._keys.outbox(p), "+", since_ms, "COUNT", limit)
+            lambda p: pack("XREVRANGE", self._keys.outbox(p), "+", since_ms, "COUNT", 2 * limit)
         )
         newest = heapq.merge(*streams, key=lambda entry: _order(entry[0]), reverse=True)
-        return [wire.anomaly(_pairs(fields)[b"anomaly"]) for _, fields in islice(newest, limit)]
+        events = (wire.anomaly(_pairs(fields)[b"anomaly"]) for _, fields in newest)
+        return list(islice((event for event in events if event.kind is Kind.RAISED), limit))
 
     async def lanes(self) -> Sequence[int]:
         try:

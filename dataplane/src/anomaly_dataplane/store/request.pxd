@@ -6,7 +6,7 @@ from anomaly_dataplane.detectors cimport pointers
 from anomaly_dataplane.store cimport octets
 
 cdef Py_ssize_t DOUBLE, VERSION_BYTES, ID_BYTES, _HEADER_BYTES, _FRAME_BYTES
-cdef int NAMED, _FURTHER_RANGE
+cdef int OVER, NAMED, _FURTHER_RANGE
 cdef long long LARGEST_COUNT
 
 @cython.locals(

@@ -9,12 +9,16 @@ from __future__ import annotations
 from array import array
 
 from anomaly_dataplane.detectors import pointers
+from anomaly_dataplane.sample import Kind
 from anomaly_dataplane.series import ID_BYTES, Series
 from anomaly_dataplane.state.layout import DOUBLE
 from anomaly_dataplane.store import NAMED, VERSION_BYTES, Writes, octets
 
 LARGEST_COUNT = 2**16 - 1
 """What the header can say of samples and outliers, each."""
+
+OVER = 2**15
+"""Added to the row of an event that tells that an episode is over, which is no anomaly to count."""
 
 _FURTHER_RANGE = 8  # in a row's flags: one more range than the first
 
@@ -125,8 +129,8 @@ def _header(into: bytearray, at: int, writes: Writes) -> int:
         for k in range(first + 1, ends[i]):
             at = _short(into, at, offsets[k])
         first = ends[i]
-    for row, _ in writes.anomalies:
-        at = _short(into, at, row)
+    for row, event in writes.anomalies:
+        at = _short(into, at, row if event.kind is Kind.RAISED else row + OVER)
     return at
 
 

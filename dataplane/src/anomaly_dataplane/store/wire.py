@@ -17,7 +17,7 @@ from anomaly_dataplane.store import NAMED, Writes
 from anomaly_dataplane.store.keys import OUTBOX_LENGTH, STATE_TTL_MS, Keys
 from anomaly_dataplane.store.request import build
 
-FUNCTION = "anomaly_pipeline_commit_2"
+FUNCTION = "anomaly_pipeline_commit_3"
 SOURCE = Path(__file__).with_name("commit.lua").read_text(encoding="utf-8")
 
 _CALL = b"$5\r\nFCALL\r\n$%d\r\n%b\r\n" % (len(FUNCTION), FUNCTION.encode())

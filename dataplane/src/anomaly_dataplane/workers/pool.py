@@ -17,7 +17,7 @@ from anomaly_dataplane.buffer import Room
 from anomaly_dataplane.commit import Committer
 from anomaly_dataplane.contract.config import Detection, PipelineConfig
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rules
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.errors import Draining, Refused, StoreUnavailable
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Batch, Verdicts
@@ -51,7 +51,7 @@ class Workers:
         self._config = config
         self._store = store
         self._observer = observer
-        self._rules = Rules.of(config.detection, config.ingest)
+        self._rules = Rulebook((Rules.of(config.detection, config.ingest),))
         self._room = Room(config.buffer)
         self._draining = False
         self._unplanned: list[Job] = []
@@ -125,7 +125,7 @@ class Workers:
         """
         running = self._config.detection
         kept = replace(detection, window=running.window, method=running.method)
-        self._rules = Rules.of(kept, self._config.ingest)
+        self._rules = Rulebook((Rules.of(kept, self._config.ingest),))
         if self._plan is not None:
             for lane in self._plan.lanes.values():
                 lane.committer.rules = self._rules

@@ -1,0 +1,17 @@
+"""The wire protocols that there are, by their names in `spec.ingest.protocols`.
+
+A new one is a parser, a dialect, its name in `contract/config.py` and the CRD, and a line here.
+`app.py` builds them all: those that a pipeline leaves out answer 404 and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from anomaly_dataplane.contract.config import IngestProtocol
+from anomaly_dataplane.ingest import native_dialect
+from anomaly_dataplane.ingest.protocol import Parts, WireProtocol
+
+PROTOCOLS: Mapping[IngestProtocol, Callable[[Parts], WireProtocol]] = {
+    IngestProtocol.JSON: native_dialect.protocol,
+}

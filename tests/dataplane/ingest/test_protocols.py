@@ -1,0 +1,209 @@
+"""What every wire protocol owes its senders, through a whole pod behind either HTTP server.
+
+A new protocol adds its speaker to `tests/support/speakers.py` and is held to all of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import cast
+
+import pytest
+
+from anomaly_dataplane.contract.config import PipelineConfig, parse
+from anomaly_dataplane.ingest.registry import PROTOCOLS
+from anomaly_dataplane.store.memory_store import MemoryStore
+from faulty_store import Fault, FaultyStore
+from held_store import HeldStore
+from running_pod import Answer, RunningPod, running_pod
+from samples import ZSCORE
+from speakers import SPEAKERS, Said, Speaker, Told
+
+ALL = [name.value for name in PROTOCOLS]
+
+
+def limits(fast_path: bool, protocols: Sequence[str] = ALL) -> PipelineConfig:
+    return parse(
+        {
+            "basePath": "/team/boiler",
+            "ingest": {
+                "maxBodyBytes": 100_000,
+                "fastPath": fast_path,
+                "protocols": list(protocols),
+            },
+            "buffer": {"maxSamples": 200, "maxBytes": 150_000},
+            "detection": ZSCORE,
+        }
+    )
+
+
+@pytest.fixture(params=SPEAKERS, ids=lambda speaker: type(speaker).__name__)
+def speaker(request: pytest.FixtureRequest) -> Speaker:
+    return cast(Speaker, request.param)
+
+
+@pytest.fixture(params=[False, True], ids=["routes", "front"])
+def fast_path(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+async def pod(fast_path: bool) -> AsyncIterator[RunningPod]:
+    async with running_pod(limits(fast_path)) as running:
+        yield running
+
+
+async def send(pod: RunningPod, said: Said, prefix: str = "") -> Answer:
+    return await pod.ask(prefix + said.path, "POST", said.body, said.headers)
+
+
+def some(count: int, start_ms: int | None = None) -> list[Told]:
+    """Samples of two series, the newest of now."""
+    start = int(time.time() * 1e3) - 1000 * count if start_ms is None else start_ms
+    return [
+        Told("boiler_temperature", 70.5 + i, start + 1000 * i, {"device": f"d{i % 2}", "site": "a"})
+        for i in range(count)
+    ]
+
+
+def test_every_protocol_has_a_speaker() -> None:
+    """Else it would be held to nothing."""
+    assert {speaker.protocol for speaker in SPEAKERS} == set(PROTOCOLS)
+
+
+async def test_samples_are_committed_before_the_answer(pod: RunningPod, speaker: Speaker) -> None:
+    """With the pipeline's prefix and without; sent again they change nothing."""
+    said = speaker.say(some(10))
+    for prefix in ("", "/team/boiler"):
+        answer = await send(pod, said, prefix)
+        assert answer.status == speaker.success, answer.text
+        assert await pod.accepted() == 10
+    counted = (await pod.admin("/metrics")).text
+    assert f'samples_received_total{{protocol="{speaker.label}"}} 20.0' in counted
+    assert "samples_duplicate_total 10.0" in counted
+
+
+async def test_good_samples_are_kept_beside_a_bad_one(pod: RunningPod, speaker: Speaker) -> None:
+    """Which is named, and counted by protocol and reason."""
+    answer = await send(pod, speaker.say_with_a_bad_one(some(10)))
+    assert answer.status == speaker.partial
+    assert speaker.reason(answer)
+    assert await pod.accepted() == 10
+    counted = (await pod.admin("/metrics")).text
+    assert f'samples_rejected_total{{protocol="{speaker.label}",reason="' in counted
+
+
+async def test_rubbish_is_400_and_no_harm_is_done(pod: RunningPod, speaker: Speaker) -> None:
+    """In the form of the protocol's errors, on a connection that goes on."""
+    answer = await send(pod, speaker.say_rubbish())
+    assert answer.status == 400
+    assert speaker.reason(answer)
+    assert (await send(pod, speaker.say(some(1)))).status == speaker.success
+    assert await pod.accepted() == 1
+
+
+async def test_what_is_too_large_is_413(pod: RunningPod, speaker: Speaker) -> None:
+    """As it is sent, and in samples."""
+    whole = speaker.say(some(1))
+    large = Said(whole.path, bytes(100_001), whole.headers)
+    for said in (large, speaker.say(some(201))):
+        answer = await send(pod, said)
+        assert answer.status == 413
+        assert speaker.reason(answer)
+    assert await pod.accepted() == 0
+
+
+async def test_a_bomb_is_413(pod: RunningPod, speaker: Speaker) -> None:
+    """Or is not understood, by protocols that have no gzip."""
+    said = speaker.say(some(1))
+    bomb = gzip.compress(bytes(50_000_000))
+    answer = await pod.ask(said.path, "POST", bomb, {**said.headers, "Content-Encoding": "gzip"})
+    assert answer.status in (413, 415)
+    assert speaker.reason(answer)
+    assert (await pod.admin("/livez")).status == 200
+
+
+async def test_an_unknown_encoding_is_415(pod: RunningPod, speaker: Speaker) -> None:
+    """Not taken for plain text."""
+    said = speaker.say(some(1))
+    answer = await pod.ask(said.path, "POST", said.body, {**said.headers, "Content-Encoding": "br"})
+    assert answer.status == 415
+    assert speaker.reason(answer)
+
+
+async def test_a_sample_ahead_of_the_clock_is_turned_away(
+    pod: RunningPod, speaker: Speaker
+) -> None:
+    """Alone it is an error, beside good ones it is one of them."""
+    ahead = some(1, int(time.time() * 1e3) + 3_600_000)
+    for told, status in ((ahead, None), (some(2) + ahead, speaker.partial)):
+        answer = await send(pod, speaker.say(told))
+        assert answer.status == status or status is None
+        assert "spec.ingest.maxFuture" in answer.text
+    assert await pod.accepted() == 2
+    counted = (await pod.admin("/metrics")).text
+    assert f'samples_rejected_total{{protocol="{speaker.label}",reason="future"}} 2.0' in counted
+
+
+async def test_a_late_sample_is_counted_and_not_an_error(pod: RunningPod, speaker: Speaker) -> None:
+    """Nothing that a sender could do about it, so no reason to make it stumble."""
+    now_ms = int(time.time() * 1e3)
+    await send(pod, speaker.say(some(1, now_ms)))
+    answer = await send(pod, speaker.say(some(1, now_ms - 3_600_000)))
+    assert answer.status == speaker.success
+    assert await pod.accepted() == 1
+    assert "samples_late_total 1.0" in (await pod.admin("/metrics")).text
+
+
+async def test_a_store_that_is_away_is_503_with_whole_seconds(
+    fast_path: bool, speaker: Speaker
+) -> None:
+    """Of Retry-After; the same request passes once it is back."""
+    store = FaultyStore(MemoryStore(), [Fault.BEFORE] * 1000)
+    said = speaker.say(some(3))
+    async with running_pod(limits(fast_path), store) as pod:
+        answer = await send(pod, said)
+        assert answer.status == 503
+        assert answer.headers["Retry-After"].isdigit()
+        assert speaker.reason(answer)
+        store.faults.clear()
+        assert (await send(pod, said)).status == speaker.success
+        assert await pod.accepted() == 3
+
+
+async def test_a_full_buffer_is_503_with_whole_seconds(fast_path: bool, speaker: Speaker) -> None:
+    """At once, while the samples that are in go on."""
+    store = HeldStore()
+    async with running_pod(limits(fast_path), store) as pod:
+        held = asyncio.create_task(send(pod, speaker.say(some(150))))
+        await store.entered.wait()
+        refused = await send(pod, speaker.say(some(100)))
+        assert refused.status == 503
+        assert refused.headers["Retry-After"].isdigit()
+        assert "150 of 200 samples" in speaker.reason(refused)
+        store.gate.set()
+        assert (await held).status == speaker.success
+        assert await pod.accepted() == 150
+
+
+async def test_a_protocol_that_is_not_switched_on_is_404(fast_path: bool, speaker: Speaker) -> None:
+    """In its own words, with what to change."""
+    others = [name for name in ALL if name != speaker.protocol]
+    async with running_pod(limits(fast_path, others)) as pod:
+        answer = await send(pod, speaker.say(some(1)))
+        assert answer.status == 404
+        told = f"{speaker.protocol} is not switched on; this pipeline takes"
+        assert speaker.reason(answer).startswith(told)
+        assert "spec.ingest.protocols" in answer.text
+
+
+async def test_one_sample_in_any_protocol_is_one_sample(pod: RunningPod) -> None:
+    """A series is its name and labels, a sample its series and time, whoever brings it."""
+    told = some(4)
+    for speaker in SPEAKERS:
+        assert (await send(pod, speaker.say(told))).status == speaker.success
+        assert await pod.accepted() == 4
+    assert (await pod.pod.store.totals()).series == 2
