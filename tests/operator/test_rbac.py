@@ -34,7 +34,7 @@ def granted() -> set[Right]:
 
 async def used() -> set[Right]:
     """What a pipeline's whole life asks for, and what the watches and lists do."""
-    stage = Stage({"autoscaling": {"minReplicas": 2}})
+    stage = Stage({"autoscaling": {"minReplicas": 2}, "networkPolicy": {"enabled": True}})
     await stage.settle()
     stage.edit({"image": "x:1"})
     await stage.reconcile()

@@ -100,7 +100,7 @@ class Applier:
         if known is not None and _settled(manifest, known, applied.get(ref), wanted):
             return
         if known is not None and _lets_go_of_replicas(manifest, known):
-            await self._hand_off_replicas(manifest, known)
+            await self._hand_off_replicas(manifest, max(known.replicas or 0, pipeline.min_pods))
         log.info("applying %s %s", ref.kind, ref.name)
         applied.pop(ref, None)
         try:
@@ -131,14 +131,14 @@ class Applier:
         await self._cluster.set_managed_fields(live, taken)
         return True
 
-    async def _hand_off_replicas(self, manifest: Manifest, known: Child) -> None:
+    async def _hand_off_replicas(self, manifest: Manifest, replicas: int) -> None:
         """Let another manager hold `replicas`, lest dropping the field resets it to 1."""
         meta = manifest["metadata"]
         held = {
             "apiVersion": manifest["apiVersion"],
             "kind": manifest["kind"],
             "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
-            "spec": {"replicas": known.replicas},
+            "spec": {"replicas": replicas},  # an autoscaler leaves 0, of a suspended one, alone
         }
         await self._cluster.apply(held, manager=names.HANDOFF_MANAGER)
 

@@ -38,6 +38,9 @@ def transitions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
     if now["status"] == "True":
         if not was_ready:
             yield Happening("Normal", "Ready", f"Samples are taken at {after.get('endpoint', '')}")
+    elif now["reason"] == Reason.SUSPENDED:
+        if was is None or was["reason"] != Reason.SUSPENDED:
+            yield Happening("Normal", "Suspended", now["message"])
     elif was_ready and now["reason"] == Reason.ROLLING_OUT:
         yield Happening("Normal", "Updating", now["message"])
     elif was_ready or (

@@ -289,7 +289,12 @@ def key_of(body: Manifest) -> Key:
 
 def _intent(body: Manifest) -> tuple[object, ...]:
     meta = body["metadata"]
-    return (meta.get("uid"), meta.get("generation"), "deletionTimestamp" in meta)
+    return (
+        meta.get("uid"),
+        meta.get("generation"),
+        "deletionTimestamp" in meta,
+        names.intent(meta.get("annotations") or {}),
+    )
 
 
 def _facts(known: Child) -> tuple[object, ...]:

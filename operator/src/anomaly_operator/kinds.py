@@ -47,6 +47,7 @@ EVENT = Kind("v1", "Event", "events")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
@@ -59,6 +60,7 @@ CHILDREN = (
     DEPLOYMENT,
     STATEFUL_SET,
     INGRESS,
+    NETWORK_POLICY,
     AUTOSCALER,
     DISRUPTION_BUDGET,
     SERVICE_MONITOR,

@@ -42,6 +42,11 @@ ANNOTATION_CONFIG_HASH = f"{GROUP}/config-hash"
 ANNOTATION_REDIS_CREDENTIALS = f"{GROUP}/redis-credentials"
 """On the pod templates of pipeline and managed Redis: changes when the password was replaced."""
 
+ANNOTATION_PAUSED = f"{GROUP}/paused"
+"""On a pipeline, "true": its objects are left alone."""
+ANNOTATION_RESTARTED_AT = f"{GROUP}/restartedAt"
+"""On a pipeline, any text: handed on to the pod template, so that a new one rolls the pods."""
+
 BASE_MAX_LENGTH = 46
 """Leaves a StatefulSet `<base>-redis` the room that its pods' labels need (52 characters)."""
 _HASH_LENGTH = 8
@@ -101,6 +106,12 @@ def labels(cr_name: str, component: str) -> dict[str, str]:
         LABEL_MANAGED_BY: MANAGED_BY,
         LABEL_PART_OF: PART_OF,
     }
+
+
+def intent(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """What the annotations of a pipeline ask the operator for."""
+    asked = (ANNOTATION_PAUSED, ANNOTATION_RESTARTED_AT)
+    return tuple(annotations.get(name, "") for name in asked)
 
 
 def selector_text(selected: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from anomaly_operator import names
 from anomaly_operator.inventory import Child, ChildRef
 from anomaly_operator.kinds import Kind
 from anomaly_operator.stats import Stats
+from anomaly_operator.status.conditions import Verdict
 from anomaly_operator.status.reasons import Reason
 
 Manifest = dict[str, Any]
@@ -52,6 +53,10 @@ class Observed:
     served: frozenset[Kind]
     """The optional kinds that the cluster knows."""
     now: datetime
+    paused: bool = False
+    """Whether the objects are left alone."""
+    applied_before: Verdict | None = None
+    """While paused: what was known of them when that began, if the spec is still the same."""
 
     def child(self, kind: Kind, name: str) -> Child | None:
         return self.children.get(ChildRef(kind.kind, name))

@@ -11,7 +11,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from anomaly_operator.observe import Failure, Observed
 from anomaly_operator.settings import Settings
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.stats import Stats, StatsReader
-from anomaly_operator.status.conditions import Type, find
+from anomaly_operator.status.conditions import Type, Verdict, find
 from anomaly_operator.status.reasons import Reason
 from anomaly_operator.telemetry import Telemetry
 
@@ -40,6 +40,8 @@ PATIENCE_SECONDS = 120.0
 """After so long not ready, the looks become three times rarer."""
 FIGURES_SECONDS = 60.0
 """Figures in the status change at most so often."""
+AT_REST = frozenset({Reason.SUSPENDED, Reason.PAUSED})
+"""Not ready because somebody wants it so."""
 STATS_KEPT = 3
 """Polls that may fail in a row before the last answer counts for nothing."""
 
@@ -50,6 +52,7 @@ class Memory:
 
     uid: str
     pipeline: Pipeline | None = None
+    parsed_from: tuple[object, ...] = ()
     applied: Applied = field(default_factory=dict)
     credentials: str = ""
     credentials_checked: float = float("-inf")
@@ -126,14 +129,13 @@ class Reconciler:
 
         served = frozenset([kind for kind in kinds.OPTIONAL if await self._cluster.serves(kind)])
         outcome = Outcome()
-        await self._check_credentials(pipeline, memory, outcome)
-        objects = desired.objects(pipeline, served=served, redis_credentials=memory.credentials)
-        applied = await self._applier.apply(key, pipeline, objects, memory.applied)
-        outcome.failures += applied.failures
-        outcome.retries += applied.retries
-        await self._applier.prune(key, pipeline, _refs(pipeline, objects, served), outcome)
+        paused = _paused(body)
+        if not paused:
+            await self._bring_about(key, pipeline, memory, outcome, served)
 
         observed = await self._observe(key, pipeline, memory, outcome, served)
+        if paused:
+            observed = replace(observed, paused=True, applied_before=_applied_before(body))
         now = self._clock()
         fresh = now - memory.figures_written >= FIGURES_SECONDS
         before = body.get("status") or {}
@@ -146,6 +148,22 @@ class Reconciler:
             raise outcome.retries[0]
         return self._next_look(memory, after)
 
+    async def _bring_about(
+        self,
+        key: Key,
+        pipeline: Pipeline,
+        memory: Memory,
+        outcome: Outcome,
+        served: frozenset[Kind],
+    ) -> None:
+        """Make the objects what they should be."""
+        await self._check_credentials(pipeline, memory, outcome)
+        objects = desired.objects(pipeline, served=served, redis_credentials=memory.credentials)
+        applied = await self._applier.apply(key, pipeline, objects, memory.applied)
+        outcome.failures += applied.failures
+        outcome.retries += applied.retries
+        await self._applier.prune(key, pipeline, _refs(pipeline, objects, served), outcome)
+
     def _memory(self, key: Key, uid: str) -> Memory:
         memory = self._memories.get(key)
         if memory is None or memory.uid != uid:
@@ -154,8 +172,10 @@ class Reconciler:
 
     def _parse(self, body: Manifest, memory: Memory) -> Pipeline:
         generation = body["metadata"].get("generation", 0)
-        if memory.pipeline is None or memory.pipeline.generation != generation:
+        source = (generation, names.intent(body["metadata"].get("annotations") or {}))
+        if memory.pipeline is None or memory.parsed_from != source:
             memory.pipeline = spec.parse(body, self._settings)
+            memory.parsed_from = source
         return memory.pipeline
 
     def _invalid(self, body: Manifest, error: InvalidSpec) -> status.Status:
@@ -221,7 +241,7 @@ class Reconciler:
         ready = observe.ready_replicas(workload)
         pods: tuple[Manifest, ...] = ()
         store_pods: tuple[Manifest, ...] = ()  # both listed only while something is wrong
-        if not complete or ready < pipeline.min_pods:
+        if not pipeline.suspend and (not complete or ready < pipeline.min_pods):
             pods = await self._pods(key, names.DATAPLANE)
         if pipeline.redis.managed is not None and not observe.redis_ready(store):
             store_pods = await self._pods(key, names.REDIS)
@@ -315,13 +335,30 @@ class Reconciler:
         ready = find(after["conditions"], Type.READY)
         now = self._clock()
         spread = 0.9 + 0.2 * self._jitter()
-        if ready is not None and ready["status"] == "True":
+        if ready is not None and (ready["status"] == "True" or ready["reason"] in AT_REST):
             memory.not_ready_since = None
             return self._settings.stats_seconds * spread
         if memory.not_ready_since is None:
             memory.not_ready_since = now
         patient = now - memory.not_ready_since > PATIENCE_SECONDS
         return SETTLING_SECONDS * (3 if patient else 1) * spread
+
+
+def _paused(body: Manifest) -> bool:
+    annotations = body["metadata"].get("annotations") or {}
+    return str(annotations.get(names.ANNOTATION_PAUSED, "")).lower() == "true"
+
+
+def _applied_before(body: Manifest) -> Verdict | None:
+    """What the status says of the objects, unless that is about an older spec."""
+    before = find((body.get("status") or {}).get("conditions") or (), Type.APPLIED)
+    if before is None or before["reason"] not in set(Reason):
+        return None
+    if before.get("observedGeneration") != body["metadata"].get("generation", 0):
+        return None
+    if before["reason"] == Reason.PAUSED:
+        return None
+    return Verdict(before["status"], Reason(before["reason"]), before["message"])
 
 
 def _refs(pipeline: Pipeline, objects: list[Manifest], served: frozenset[Kind]) -> set[ChildRef]:

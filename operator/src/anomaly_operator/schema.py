@@ -94,7 +94,7 @@ def _object(value: Mapping[str, Any], schema: Schema, path: str) -> Iterator[Pro
             yield from problems(below, declared[name], _join(path, name))
         elif others is not None:
             yield from problems(below, others, _join(path, str(name)))
-        else:
+        elif not schema.get("x-kubernetes-preserve-unknown-fields"):
             known = ", ".join(declared or ())
             yield Problem(_join(path, str(name)), f"unknown field; known here: {known}")
 

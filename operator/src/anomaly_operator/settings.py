@@ -20,6 +20,7 @@ class Settings:
     """What the operator was told by its environment."""
 
     watch_namespaces: tuple[str, ...] = ()
+    namespace: str = ""
     dataplane_image: str = f"anomaly-pipeline/dataplane:{__version__}"
     redis_image: str = "redis:8.0"
     runbook_url: str = "https://anomalypipeline.io/runbook"
@@ -82,6 +83,12 @@ def _url(text: str) -> str:
     return text
 
 
+def _namespace(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+        raise ValueError("is not the name of a namespace")
+    return text
+
+
 def _namespaces(text: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for namespace in found:
@@ -100,6 +107,11 @@ TABLE = (
         _namespaces,
         "Namespaces to serve, separated by commas. Empty: the whole cluster. With a list the "
         "operator needs only a Role in each of them.",
+    ),
+    Setting(
+        "namespace",
+        _namespace,
+        "The namespace that the operator itself runs in: NetworkPolicies of pipelines let it in.",
     ),
     Setting("dataplane_image", _image, "Image of the pipeline's pods where `spec.image` is empty."),
     Setting(

@@ -36,6 +36,8 @@ class Autoscaling:
     max_replicas: int
     target_cpu_percent: int
     behavior: Mapping[str, Any]
+    metrics: tuple[Mapping[str, Any], ...]
+    """Further ones, beside the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,18 @@ class Monitoring:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """Who may speak with the pods, and with whom they may."""
+
+    enabled: bool
+    allow_from: tuple[Mapping[str, Any], ...]
+    scrape_from: tuple[Mapping[str, Any], ...]
+    allow_to: tuple[Mapping[str, Any], ...]
+    operator_namespace: str
+    """Where the operator itself runs, which asks the pods for their figures."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """One AnomalyPipeline, checked and complete."""
 
@@ -110,12 +124,18 @@ class Pipeline:
     mqtt: Mqtt | None
     expose: Expose
     monitoring: Monitoring
+    pod_template: Mapping[str, Any]
+    network_policy: NetworkPolicy
+    suspend: bool
+    restarted_at: str
     document: Mapping[str, Any]
     """The config document of its pods."""
 
     @property
     def min_pods(self) -> int:
         """Pods that there are at least."""
+        if self.suspend:
+            return 0
         return self.autoscaling.min_replicas if self.autoscaling.enabled else self.replicas
 
 
@@ -157,6 +177,10 @@ def parse(body: Mapping[str, Any], settings: Settings) -> Pipeline:
             labels=spec["monitoring"]["labels"],
             runbook_url=settings.runbook_url,
         ),
+        pod_template=spec["podTemplate"],
+        network_policy=_network_policy(spec["networkPolicy"], settings),
+        suspend=spec["suspend"],
+        restarted_at=(meta.get("annotations") or {}).get(names.ANNOTATION_RESTARTED_AT, ""),
         document=document,
     )
 
@@ -168,6 +192,17 @@ def _autoscaling(group: Mapping[str, Any]) -> Autoscaling:
         max_replicas=group["maxReplicas"],
         target_cpu_percent=group["targetCPUUtilizationPercentage"],
         behavior=group["behavior"],
+        metrics=tuple(group["metrics"]),
+    )
+
+
+def _network_policy(group: Mapping[str, Any], settings: Settings) -> NetworkPolicy:
+    return NetworkPolicy(
+        enabled=group["enabled"],
+        allow_from=tuple(group["allowFrom"]),
+        scrape_from=tuple(group["scrapeFrom"]),
+        allow_to=tuple(group["allowTo"]),
+        operator_namespace=settings.namespace,
     )
 
 

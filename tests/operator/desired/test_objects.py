@@ -120,6 +120,60 @@ def test_the_number_of_pods_is_left_to_the_autoscaler() -> None:
     assert only("Deployment", fixed)["spec"]["replicas"] == 3
 
 
+def test_a_suspended_pipeline_runs_no_pods_and_keeps_the_rest() -> None:
+    """Nothing scales, nothing guards; Redis, with the state, and the route stay."""
+    wanted = {"suspend": True, "autoscaling": {"minReplicas": 2}}
+
+    assert only("Deployment", wanted)["spec"]["replicas"] == 0
+    assert only("StatefulSet", wanted, name="boiler-redis")["spec"]["replicas"] == 1
+    assert identities(objects()) - identities(objects(wanted)) == {"HorizontalPodAutoscaler/boiler"}
+
+
+def test_the_pod_template_is_merged_onto_ours_and_cannot_break_it() -> None:
+    """Labels that select pods stay; the rest is the user's."""
+    labels = {names.LABEL_INSTANCE: "other", "team": "heat"}
+    container = {"name": "dataplane", "env": [{"name": "X", "value": "1"}]}
+    template = only(
+        "Deployment",
+        {"podTemplate": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}},
+    )["spec"]["template"]
+    plain = only("Deployment")["spec"]["template"]
+
+    assert template["metadata"]["labels"] == {**plain["metadata"]["labels"], "team": "heat"}
+    (ours,) = template["spec"]["containers"]
+    assert ours["image"] == plain["spec"]["containers"][0]["image"]
+    assert {"name": "X", "value": "1"} in ours["env"]
+    assert len(ours["env"]) == len(plain["spec"]["containers"][0]["env"]) + 1
+
+
+def test_a_network_policy_opens_what_the_spec_names_and_no_more() -> None:
+    """An external Redis by its port, senders by who they are, the operator always."""
+    namespace = {"namespaceSelector": {"matchLabels": {"name": "ingress"}}}
+    pipeline = spec.parse(
+        a_resource(
+            {
+                "networkPolicy": {"enabled": True, "allowFrom": [namespace]},
+                "redis": {"mode": "Standalone", "urls": ["r:7000"]},
+            }
+        ),
+        Settings(namespace="anomaly-system"),
+    )
+    (policy,) = [
+        found
+        for found in desired.objects(pipeline, served=(), redis_credentials="")
+        if found["kind"] == "NetworkPolicy"
+    ]
+    senders, scrapers = policy["spec"]["ingress"]
+    operator = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "anomaly-system"}}
+    }
+
+    assert senders["from"] == [namespace, operator]
+    assert "from" not in scrapers
+    ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
+    assert ports == [53, 53, 7000]
+
+
 def test_the_autoscaler_follows_the_resource() -> None:
     """Bounds, target and behaviour are handed on."""
     behavior = {"scaleDown": {"stabilizationWindowSeconds": 30}}

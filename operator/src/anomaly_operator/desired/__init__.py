@@ -16,6 +16,7 @@ from anomaly_operator.desired import (
     deployment,
     disruptionbudget,
     ingress,
+    networkpolicy,
     prometheusrule,
     redis,
     service,
@@ -46,7 +47,8 @@ def objects(
     found.append(service.service(pipeline))
     if pipeline.expose.ingress:
         found.append(ingress.ingress(pipeline))
-    if pipeline.autoscaling.enabled:
+    found += networkpolicy.policies(pipeline)
+    if pipeline.autoscaling.enabled and not pipeline.suspend:
         found.append(autoscaler.autoscaler(pipeline))
     if pipeline.min_pods > 1:  # with one pod a budget would only block the drain of its node
         found.append(disruptionbudget.disruption_budget(pipeline))

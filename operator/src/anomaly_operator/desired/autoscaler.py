@@ -6,14 +6,13 @@ from typing import Any
 
 from anomaly_operator import kinds, names
 from anomaly_operator.desired.metadata import Manifest, manifest
-from anomaly_operator.spec import Pipeline
+from anomaly_operator.spec import Autoscaling, Pipeline
 
 
 def autoscaler(pipeline: Pipeline) -> Manifest:
     """The HorizontalPodAutoscaler."""
     scaling = pipeline.autoscaling
     name = names.dataplane(pipeline.name)
-    target = {"type": "Utilization", "averageUtilization": scaling.target_cpu_percent}
     spec: dict[str, Any] = {
         "scaleTargetRef": {
             "apiVersion": kinds.DEPLOYMENT.api_version,
@@ -22,8 +21,17 @@ def autoscaler(pipeline: Pipeline) -> Manifest:
         },
         "minReplicas": scaling.min_replicas,
         "maxReplicas": scaling.max_replicas,
-        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+        "metrics": [*_cpu(scaling), *(dict(each) for each in scaling.metrics)],
     }
     if scaling.behavior:
         spec["behavior"] = dict(scaling.behavior)
     return {**manifest(pipeline, kinds.AUTOSCALER, name, names.DATAPLANE), "spec": spec}
+
+
+def _cpu(scaling: Autoscaling) -> list[dict[str, Any]]:
+    """The CPU target, unless further metrics hold another for the CPU."""
+    for each in scaling.metrics:
+        if each["type"] == "Resource" and (each.get("resource") or {}).get("name") == "cpu":
+            return []
+    target = {"type": "Utilization", "averageUtilization": scaling.target_cpu_percent}
+    return [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]

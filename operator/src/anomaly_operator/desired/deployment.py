@@ -6,7 +6,7 @@ from typing import Any
 
 from anomaly_dataplane.contract import runtime
 from anomaly_operator import kinds, names
-from anomaly_operator.desired import security
+from anomaly_operator.desired import security, strategic
 from anomaly_operator.desired.configmap import restart_hash
 from anomaly_operator.desired.metadata import Manifest, manifest
 from anomaly_operator.spec import Pipeline
@@ -27,7 +27,9 @@ def deployment(pipeline: Pipeline, redis_credentials: str) -> Manifest:
         },
         "template": _template(pipeline, redis_credentials),
     }
-    if not pipeline.autoscaling.enabled:
+    if pipeline.suspend:
+        spec["replicas"] = 0
+    elif not pipeline.autoscaling.enabled:
         spec["replicas"] = pipeline.replicas
     name = names.dataplane(pipeline.name)
     return {**manifest(pipeline, kinds.DEPLOYMENT, name, names.DATAPLANE), "spec": spec}
@@ -37,8 +39,17 @@ def _template(pipeline: Pipeline, redis_credentials: str) -> Manifest:
     annotations = {names.ANNOTATION_CONFIG_HASH: restart_hash(pipeline)}
     if redis_credentials:
         annotations[names.ANNOTATION_REDIS_CREDENTIALS] = redis_credentials
+    if pipeline.restarted_at:
+        annotations[names.ANNOTATION_RESTARTED_AT] = pipeline.restarted_at
     labels = names.labels(pipeline.name, names.DATAPLANE)
-    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": _pod(pipeline)}
+    template = strategic.merged({"metadata": {}, "spec": _pod(pipeline)}, pipeline.pod_template)
+    meta = template["metadata"]
+    # Ours win: a Deployment selects its pods by these labels, and rolls them by these hashes.
+    template["metadata"] = {
+        "labels": {**meta.get("labels", {}), **labels},
+        "annotations": {**meta.get("annotations", {}), **annotations},
+    }
+    return template
 
 
 def _pod(pipeline: Pipeline) -> dict[str, Any]:

@@ -36,11 +36,16 @@ def verdicts(pipeline: Pipeline, observed: Observed) -> dict[Type, Verdict]:
         Type.AUTOSCALING_ACTIVE: autoscaling_active(pipeline, observed),
         Type.MONITORING_CONFIGURED: monitoring_configured(pipeline, observed),
         Type.DATA_FLOWING: data_flowing(observed),
+        Type.PAUSED: paused(observed),
     }
 
 
 def applied(observed: Observed) -> Verdict:
     """Whether the API server took every child."""
+    if observed.paused:
+        if observed.applied_before is not None:
+            return observed.applied_before
+        return unknown(Reason.PAUSED, "The spec has changed, and is not applied while paused.")
     if observed.failures:
         worst = observed.failures[0]
         others = len(observed.failures) - 1
@@ -57,6 +62,8 @@ def workload_available(pipeline: Pipeline, observed: Observed) -> Verdict:
     workload = observed.child(kinds.DEPLOYMENT, names.dataplane(pipeline.name))
     if workload is None:
         return no(Reason.WORKLOAD_MISSING, "The Deployment does not exist yet.")
+    if pipeline.suspend:
+        return no(Reason.SUSPENDED, "spec.suspend is true: no pods run; state and route are kept.")
     ready = ready_replicas(workload)
     complete = rolled_out(workload)
     wanted = pipeline.min_pods
@@ -134,6 +141,8 @@ def autoscaling_active(pipeline: Pipeline, observed: Observed) -> Verdict:
     """Whether the HPA can do its work. Informs only."""
     if not pipeline.autoscaling.enabled:
         return no(Reason.AUTOSCALING_DISABLED, "autoscaling.enabled is false.")
+    if pipeline.suspend:
+        return no(Reason.SUSPENDED, "spec.suspend is true.")
     hpa = observed.child(kinds.AUTOSCALER, names.dataplane(pipeline.name))
     status, why, text = ("", "", "")
     if hpa is not None:
@@ -196,3 +205,11 @@ def data_flowing(observed: Observed) -> Verdict:
         minutes = int(SILENT_AFTER.total_seconds() // 60)
         return no(Reason.SILENT, f"No sample for more than {minutes} minutes.")
     return yes(Reason.SAMPLES_ARRIVING, "Samples arrive.")
+
+
+def paused(observed: Observed) -> Verdict:
+    """Whether the objects are left alone. Informs only."""
+    if observed.paused:
+        text = f'The annotation {names.ANNOTATION_PAUSED} is "true": no object is touched.'
+        return yes(Reason.PAUSED, text)
+    return no(Reason.NOT_PAUSED, "Objects are kept as they are wanted.")

@@ -28,6 +28,7 @@ class Type(StrEnum):
     AUTOSCALING_ACTIVE = "AutoscalingActive"
     MONITORING_CONFIGURED = "MonitoringConfigured"
     DATA_FLOWING = "DataFlowing"
+    PAUSED = "Paused"
 
 
 MAKE_READY = (
@@ -67,7 +68,13 @@ def unknown(reason: Reason, message: str) -> Verdict:
 
 
 def ready(verdicts: Mapping[Type, Verdict]) -> Verdict:
-    """The sum: False before Unknown before True, the first of each in order."""
+    """The sum: False before Unknown before True, the first of each in order.
+
+    What somebody wants so comes before all that follows from it.
+    """
+    workload = verdicts.get(Type.WORKLOAD_AVAILABLE)
+    if workload is not None and workload.reason is Reason.SUSPENDED:
+        return workload
     for status in ("False", "Unknown"):
         for type_ in MAKE_READY:
             verdict = verdicts.get(type_)

@@ -29,8 +29,13 @@ class Reason(StrEnum):
     NAMESPACE_TERMINATING = "NamespaceTerminating"
     CREDENTIALS_INCOMPLETE = "CredentialsIncomplete"
 
+    # Paused, and Applied while it is
+    PAUSED = "Paused"
+    NOT_PAUSED = "NotPaused"
+
     # WorkloadAvailable, and RedisReachable for the managed Redis' pod
     AVAILABLE = "Available"
+    SUSPENDED = "Suspended"
     WORKLOAD_MISSING = "WorkloadMissing"
     ROLLING_OUT = "RollingOut"
     PODS_NOT_READY = "PodsNotReady"
