@@ -19,6 +19,7 @@ from anomaly_operator.settings import Settings
 
 Schema = dict[str, Any]
 
+MQTT = {"broker": "m:1883", "topics": ["sensors/{device}/{metric}"]}
 EXTERNAL = {"redis": {"mode": "Standalone", "urls": ["r:6379"]}}
 BESIDE: dict[str, dict[str, Any]] = {
     "replicas": {"autoscaling": {"enabled": False}},
@@ -27,6 +28,9 @@ BESIDE: dict[str, dict[str, Any]] = {
     "networkPolicy.enabled": {},
     "networkPolicy": {"networkPolicy": {"enabled": True}},
     "redis.managed.storage.storageClassName": {"redis": {"managed": {"storage": {"size": "1Gi"}}}},
+    "ingest.mqtt.broker": {},
+    "ingest.mqtt.topics": {},
+    "ingest.mqtt": {"ingest": {"mqtt": MQTT}},
     "redis.secretRef": EXTERNAL,
     "redis.tls": EXTERNAL,
 }
@@ -35,6 +39,8 @@ BESIDE: dict[str, dict[str, Any]] = {
 VALUES: dict[str, Any] = {
     "autoscaling.minReplicas": 2,
     "autoscaling.metrics": [{"type": "External", "external": {"metric": {"name": "lag"}}}],
+    "ingest.mqtt.broker": MQTT,
+    "ingest.mqtt.topics": MQTT,
     "redis.mode": {"mode": "Cluster", "urls": ["r:6379"]},
     "redis.urls": {"mode": "Standalone", "urls": ["r:6379"]},
     "redis.sentinelMaster": {"mode": "Sentinel", "urls": ["s:26379"], "sentinelMaster": "main"},

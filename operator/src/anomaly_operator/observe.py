@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anomaly_operator import names
 from anomaly_operator.inventory import Child, ChildRef
 from anomaly_operator.kinds import Kind
 from anomaly_operator.stats import Stats
-from anomaly_operator.status.conditions import Verdict
 from anomaly_operator.status.reasons import Reason
+
+if TYPE_CHECKING:
+    from anomaly_operator.status.conditions import Verdict
 
 Manifest = dict[str, Any]
 
