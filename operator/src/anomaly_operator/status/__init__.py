@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from anomaly_operator import kinds, names
+from anomaly_operator import kinds, names, observe
 from anomaly_operator.errors import InvalidSpec
-from anomaly_operator.observe import Observed, ready_replicas, selector
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.status import checks, conditions
 from anomaly_operator.status.conditions import Type
@@ -25,7 +24,11 @@ FIGURES = ("samplesPerSecond", "series", "anomaliesLastHour", "lastSampleTime")
 
 
 def compute(
-    pipeline: Pipeline, observed: Observed, before: Mapping[str, Any], *, fresh_figures: bool
+    pipeline: Pipeline,
+    observed: observe.Observed,
+    before: Mapping[str, Any],
+    *,
+    fresh_figures: bool,
 ) -> Status:
     """The new status.
 
@@ -45,8 +48,8 @@ def compute(
         ),
         "endpoint": endpoint(pipeline, observed),
         "replicas": int(workload.status.get("replicas", 0)) if workload is not None else 0,
-        "readyReplicas": ready_replicas(workload),
-        "selector": selector(pipeline.name, names.DATAPLANE),
+        "readyReplicas": observe.ready_replicas(workload),
+        "selector": observe.selector(pipeline.name, names.DATAPLANE),
         "image": pipeline.image,
     }
     figures = _figures(observed) if fresh_figures else {}
@@ -68,7 +71,7 @@ def invalid(
     return {**before, "observedGeneration": generation, "conditions": merged}
 
 
-def endpoint(pipeline: Pipeline, observed: Observed) -> str:
+def endpoint(pipeline: Pipeline, observed: observe.Observed) -> str:
     """Where to send samples: the route if it has a host, else the Service inside the cluster."""
     expose = pipeline.expose
     host = expose.host or checks.address(observed, pipeline)
@@ -97,7 +100,7 @@ def timestamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _figures(observed: Observed) -> Status:
+def _figures(observed: observe.Observed) -> Status:
     stats = observed.stats
     if stats is None:
         return {}

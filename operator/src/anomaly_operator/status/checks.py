@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from anomaly_operator import kinds, names
-from anomaly_operator.observe import Observed, ready_replicas, redis_ready, rolled_out
+from anomaly_operator import kinds, names, observe
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.status.conditions import Type, Verdict, no, unknown, yes
 from anomaly_operator.status.reasons import Reason
@@ -25,7 +24,7 @@ _UNTRUSTED = re.compile(r"^Redis: (tls|secret): ")
 """The kinds for certificates that do not hold, and for a Secret that cannot be used."""
 
 
-def verdicts(pipeline: Pipeline, observed: Observed) -> dict[Type, Verdict]:
+def verdicts(pipeline: Pipeline, observed: observe.Observed) -> dict[Type, Verdict]:
     """Every condition but Ready, for a pipeline whose spec could be read."""
     return {
         Type.SPEC_VALID: yes(Reason.VALID, "Every field can be used."),
@@ -40,7 +39,7 @@ def verdicts(pipeline: Pipeline, observed: Observed) -> dict[Type, Verdict]:
     }
 
 
-def applied(observed: Observed) -> Verdict:
+def applied(observed: observe.Observed) -> Verdict:
     """Whether the API server took every child."""
     if observed.paused:
         if observed.applied_before is not None:
@@ -57,15 +56,15 @@ def applied(observed: Observed) -> Verdict:
     return yes(Reason.APPLIED, "All objects are as wanted.")
 
 
-def workload_available(pipeline: Pipeline, observed: Observed) -> Verdict:
+def workload_available(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     """Whether enough pods of the newest template are ready."""
     workload = observed.child(kinds.DEPLOYMENT, names.dataplane(pipeline.name))
     if workload is None:
         return no(Reason.WORKLOAD_MISSING, "The Deployment does not exist yet.")
     if pipeline.suspend:
         return no(Reason.SUSPENDED, "spec.suspend is true: no pods run; state and route are kept.")
-    ready = ready_replicas(workload)
-    complete = rolled_out(workload)
+    ready = observe.ready_replicas(workload)
+    complete = observe.rolled_out(workload)
     wanted = pipeline.min_pods
     if complete and ready >= wanted:
         return yes(Reason.AVAILABLE, "Pods are ready.")
@@ -81,12 +80,12 @@ def workload_available(pipeline: Pipeline, observed: Observed) -> Verdict:
     return no(Reason.PODS_NOT_READY, f"{ready} of at least {wanted} pods are ready.")
 
 
-def redis_reachable(pipeline: Pipeline, observed: Observed) -> Verdict:
+def redis_reachable(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     """Whether the pods can commit."""
     stats = observed.stats
     if pipeline.redis.managed is not None:
         stateful_set = observed.child(kinds.STATEFUL_SET, names.redis(pipeline.name))
-        if not redis_ready(stateful_set):
+        if not observe.redis_ready(stateful_set):
             if observed.redis_trouble is not None:
                 trouble = observed.redis_trouble
                 return no(trouble.reason, f"Managed Redis: {trouble.message}")
@@ -107,7 +106,7 @@ def redis_reachable(pipeline: Pipeline, observed: Observed) -> Verdict:
     return no(Reason.UNREACHABLE, f"The pods do not reach Redis: {why}")
 
 
-def route_accepted(pipeline: Pipeline, observed: Observed) -> Verdict:
+def route_accepted(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     """Whether a controller has taken up the route."""
     if not pipeline.expose.ingress:
         return yes(Reason.NOT_EXPOSED, "expose.type is None: reachable inside the cluster only.")
@@ -125,7 +124,7 @@ def route_accepted(pipeline: Pipeline, observed: Observed) -> Verdict:
     return yes(Reason.ADMITTED, "An ingress controller serves the route.")
 
 
-def address(observed: Observed, pipeline: Pipeline) -> str:
+def address(observed: observe.Observed, pipeline: Pipeline) -> str:
     """The host name or IP that the ingress controller has published."""
     route = observed.child(kinds.INGRESS, names.dataplane(pipeline.name))
     if route is None:
@@ -137,7 +136,7 @@ def address(observed: Observed, pipeline: Pipeline) -> str:
     return ""
 
 
-def autoscaling_active(pipeline: Pipeline, observed: Observed) -> Verdict:
+def autoscaling_active(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     """Whether the HPA can do its work. Informs only."""
     if not pipeline.autoscaling.enabled:
         return no(Reason.AUTOSCALING_DISABLED, "autoscaling.enabled is false.")
@@ -159,7 +158,7 @@ def autoscaling_active(pipeline: Pipeline, observed: Observed) -> Verdict:
     return no(Reason.SCALING_INACTIVE, f"{why}: {text}")
 
 
-def monitoring_configured(pipeline: Pipeline, observed: Observed) -> Verdict:
+def monitoring_configured(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     """Whether Prometheus and Grafana can find what is for them. Informs only."""
     monitoring = pipeline.monitoring
     main, board = names.dataplane(pipeline.name), names.dashboard(pipeline.name)
@@ -194,7 +193,7 @@ def monitoring_configured(pipeline: Pipeline, observed: Observed) -> Verdict:
     return yes(Reason.MONITORING_APPLIED, f"In place: {present}.")
 
 
-def data_flowing(observed: Observed) -> Verdict:
+def data_flowing(observed: observe.Observed) -> Verdict:
     """Whether samples come in. Informs only."""
     if observed.stats is None:
         return unknown(Reason.NOT_REPORTED, "No pod has told its figures yet (/api/v1/stats).")
@@ -207,7 +206,7 @@ def data_flowing(observed: Observed) -> Verdict:
     return yes(Reason.SAMPLES_ARRIVING, "Samples arrive.")
 
 
-def paused(observed: Observed) -> Verdict:
+def paused(observed: observe.Observed) -> Verdict:
     """Whether the objects are left alone. Informs only."""
     if observed.paused:
         text = f'The annotation {names.ANNOTATION_PAUSED} is "true": no object is touched.'
