@@ -53,6 +53,10 @@ api-server: setup ## The operator against a real kube-apiserver without nodes, b
 	@$(DEVCLUSTER) api-server
 	$(RUN) pytest -m apiserver
 
+.PHONY: fuzz
+fuzz: setup ## Ten million generated inputs through every parser (10 minutes; ARGS="--inputs 100000")
+	@PYTHONPATH=hack $(RUN) python -m fuzz $(ARGS)
+
 .PHONY: e2e
 e2e: cluster images ## End to end, on the cluster
 	$(RUN) pytest -m e2e
