@@ -14,6 +14,7 @@ import pytest
 
 from anomaly_dataplane.compiled import CYTHON, PYTHON
 from anomaly_dataplane.contract.runtime import ENV_KERNELS
+from anomaly_dataplane.detectors.method import METHODS
 
 REPLAY = Path(__file__).parents[2] / "support" / "replay.py"
 
@@ -28,8 +29,8 @@ def replayed(flavour: str, *arguments: str) -> list[bytes]:
     ).stdout.splitlines()
 
 
-@pytest.mark.parametrize("method", ["ZScore", "Fused"])
-@pytest.mark.parametrize("seed", ["1", "2", "3"])
+@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("seed", ["1", "2"])
 def test_blocks_verdicts_and_changes_are_byte_for_byte_the_same(method: str, seed: str) -> None:
     """Seasons, shifts, spikes, flat stretches, extremes, repeats and late samples."""
     interpreted = replayed(PYTHON, method, seed)

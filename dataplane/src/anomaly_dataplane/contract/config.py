@@ -54,11 +54,18 @@ class Method(StrEnum):
     """What raises anomalies."""
 
     FUSED = "Fused"
+    FUSED_LITE = "FusedLite"
     ZSCORE = "ZScore"
+    JUMP = "Jump"
+    LEVEL = "Level"
+    SEASONAL = "Seasonal"
+    VOLATILITY = "Volatility"
+    RANGE = "Range"
+    ROBUST_MAD = "RobustMAD"
 
 
 class Sensitivity(StrEnum):
-    """How much evidence the method `Fused` wants before it raises an anomaly."""
+    """How much evidence a method wants before it raises an anomaly."""
 
     HIGH = "High"
     MEDIUM = "Medium"

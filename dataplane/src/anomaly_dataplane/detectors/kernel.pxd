@@ -35,10 +35,12 @@ cpdef object score_group(
 )
 cpdef object measure(object block, object layout)
 @cython.locals(
-    hot=Py_ssize_t, cold=Py_ssize_t, zones=Py_ssize_t, zone=Py_ssize_t, seconds=double,
+    hot=Py_ssize_t, cold=Py_ssize_t, ring=Py_ssize_t, known=Py_ssize_t,
+    zones=Py_ssize_t, zone=Py_ssize_t, seconds=double,
 )
 cpdef object learn(
     object block, object layout, object method, object times, object values, object clock=*,
+    Py_ssize_t held=*,
 )
 @cython.locals(word=cython.longlong, above=bint, episode=double)
 cdef void _tell(

@@ -230,6 +230,8 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
                 s,
                 base + hot,
                 base + cold,
+                base + ring,
+                held,
                 time / 1000.0 + offsets[zone],
                 x,
                 deviation,
@@ -271,18 +273,23 @@ def learn(
     times: array[float],
     values: array[float],
     clock: Clock = UTC_CLOCK,
+    held: int = 0,
 ) -> None:
-    """Let a method learn samples, in the order given, of which nobody wants the scores."""
+    """Let a method learn samples, in the order given, of which nobody wants the scores.
+
+    The ring holds `held` samples that came before the first, from its start; these follow in it.
+    """
     s = pointers.block_doubles(block)
     when, what = pointers.doubles(times), pointers.doubles(values)
     starts, offsets = pointers.doubles(clock.starts), pointers.doubles(clock.offsets)
     zones, zone = len(clock.starts), 0
-    hot, cold = layout.hot_at, layout.cold_at
+    hot, cold, ring = layout.hot_at, layout.cold_at, layout.ring_at
     for i in range(min(len(times), len(values))):
         if what[i] == what[i]:
             zone = _zone(starts, zones, zone, when[i])
             seconds = when[i] / 1000.0 + offsets[zone]
-            steps.step(method.number, s, hot, cold, seconds, what[i], 0.0)
+            known = held + i if held + i < layout.window else layout.window
+            steps.step(method.number, s, hot, cold, ring, known, seconds, what[i], 0.0)
 
 
 def _tell(

@@ -10,11 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anomaly_dataplane.contract.config import Method as Name
-from anomaly_dataplane.detectors import fused
+from anomaly_dataplane.detectors import (
+    families,
+    fused,
+    fused_lite,
+    jump,
+    level,
+    record,
+    robust,
+    seasonal,
+    volatility,
+)
 from anomaly_dataplane.state.layout import Layout
-
-ZSCORE_NUMBER = 0
-FUSED_NUMBER = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +48,25 @@ class Method:
         return Layout(window, self.number, self.hot, self.cold)
 
 
+def _alone(name: Name, number: int, fields: int, family: str, cold: int = 0) -> Method:
+    """A family as a method."""
+    return Method(
+        name, number, families.FIELDS + fields, cold, fused.COLD_PIECE if cold else 1, (family,)
+    )
+
+
 _ALL = (
-    Method(Name.ZSCORE, ZSCORE_NUMBER, 0, 0, 1, ("zscore",)),
-    Method(Name.FUSED, FUSED_NUMBER, fused.SIZE, fused.COLD_SIZE, fused.COLD_PIECE, fused.FAMILIES),
+    Method(Name.ZSCORE, families.ZSCORE, 0, 0, 1, ("zscore",)),
+    Method(
+        Name.FUSED, families.FUSED, fused.SIZE, fused.COLD_SIZE, fused.COLD_PIECE, fused.FAMILIES
+    ),
+    Method(Name.FUSED_LITE, families.FUSED_LITE, fused_lite.SIZE, 0, 1, fused_lite.FAMILIES),
+    _alone(Name.JUMP, families.JUMP, jump.SIZE, "jump"),
+    _alone(Name.LEVEL, families.LEVEL, level.SIZE, "level"),
+    _alone(Name.SEASONAL, families.SEASONAL, seasonal.SIZE, "seasonal", seasonal.COLD_SIZE),
+    _alone(Name.VOLATILITY, families.VOLATILITY, volatility.SIZE, "volatility"),
+    _alone(Name.RANGE, families.RANGE, record.SIZE, "range"),
+    _alone(Name.ROBUST_MAD, families.ROBUST, robust.SIZE, "robust"),
 )
 
 METHODS: Mapping[Name, Method] = {method.name: method for method in _ALL}

@@ -1,9 +1,9 @@
 # The C types of steps.py.
-from anomaly_dataplane.detectors cimport fused
+from anomaly_dataplane.detectors cimport alone, fused, fused_lite
 
-cdef int FUSED_NUMBER, NOTHING_WRITTEN
+cdef int FUSED, FUSED_LITE, ZSCORE, NOTHING_WRITTEN
 
 cdef (double, int, int, double) step(
-    int method, double* block, Py_ssize_t hot, Py_ssize_t cold,
+    int method, double* block, Py_ssize_t hot, Py_ssize_t cold, Py_ssize_t ring, Py_ssize_t held,
     double seconds, double value, double deviation,
 ) noexcept nogil

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from anomaly_dataplane.detectors import fused
-from anomaly_dataplane.detectors.method import FUSED_NUMBER
+from anomaly_dataplane.detectors import alone, fused, fused_lite
+from anomaly_dataplane.detectors.families import FUSED, FUSED_LITE, ZSCORE
 
 NOTHING_WRITTEN = -1
 
@@ -13,6 +13,8 @@ def step(
     block: memoryview[float],
     hot: int,
     cold: int,
+    ring: int,
+    held: int,
     seconds: float,
     value: float,
     deviation: float,
@@ -24,7 +26,9 @@ def step(
         block: holds the method's fields.
         hot: where the hot fields start.
         cold: where the cold ones start.
-        seconds: Unix time of the sample.
+        ring: where the ring starts.
+        held: samples in it, this one not among them.
+        seconds: local time of the sample.
         value: finite.
         deviation: |z| where it counts by the rules of the outlier, else 0.
 
@@ -33,6 +37,10 @@ def step(
         cold piece that was written (NOTHING_WRITTEN: none), and the share of the score that is
         the winner's.
     """
-    if method == FUSED_NUMBER:
+    if method == FUSED:
         return fused.step(block, hot, cold, seconds, value)
-    return deviation, 0, NOTHING_WRITTEN, 1.0
+    if method == FUSED_LITE:
+        return fused_lite.step(block, hot, value)
+    if method == ZSCORE:
+        return deviation, 0, NOTHING_WRITTEN, 1.0
+    return alone.step(method, block, hot, cold, ring, held, seconds, value)

@@ -52,12 +52,15 @@ def catch_up(
     pending = int(s[MARKS]) & PENDING_MASK
     if pending == 0:
         return
-    times, values = pointers.zeros(_DOUBLES, pending), pointers.zeros(_DOUBLES, pending)
+    times, values = pointers.zeros(_DOUBLES, 1), pointers.zeros(_DOUBLES, 1)
     when, what = pointers.doubles(times), pointers.doubles(values)
     window, ring = layout.window, layout.ring_at
     first = int(s[COUNT]) - pending
     for i in range(pending):
+        # One by one: a method may look at what the ring held before the sample.
+        what[0] = s[JOURNAL + 2 * i]
+        when[0] = s[JOURNAL + 2 * i + 1]
+        learn(block, layout, method, times, values, clock, min(first + i, window))
         at = ring + 2 * ((first + i) % window)
-        what[i] = s[at] = s[JOURNAL + 2 * i]
-        when[i] = s[at + 1] = s[JOURNAL + 2 * i + 1]
-    learn(block, layout, method, times, values, clock)
+        s[at] = what[0]
+        s[at + 1] = when[0]
