@@ -11,7 +11,7 @@ class Plan:
 
     Attributes:
         interval_seconds: between readings.
-        calm: readings before the burst; more than the pipeline's minSamples, or it says nothing.
+        calm: readings before the burst; more than the 100 that the method Fused calibrates itself on.
         patience: further readings at most until the pipeline listens again; see `listening`.
         burst_seconds: of load.
         after: readings after the burst.
@@ -34,5 +34,5 @@ class Plan:
         return self.calm + self.during + self.after
 
 
-FULL = Plan(interval_seconds=0.2, calm=110, patience=50, burst_seconds=6.0, after=15)
-QUICK = Plan(interval_seconds=0.1, calm=80, patience=40, burst_seconds=3.0, after=5)
+FULL = Plan(interval_seconds=0.2, calm=150, patience=50, burst_seconds=6.0, after=15)
+QUICK = Plan(interval_seconds=0.1, calm=130, patience=40, burst_seconds=3.0, after=5)

@@ -43,8 +43,8 @@ def test_five_lines_take_their_first_sample_within_a_minute(boiler: Pipeline) ->
 
 def test_a_spike_is_an_outlier_and_an_anomaly(boiler: Pipeline) -> None:
     """After a warm window a jump of 30 sigma is named in the answer and found by the query API."""
-    warm = boiler.send(noise("temperature", "boiler-1", 60, first=1), verdicts=True).ok()
-    spike = noise("temperature", "boiler-1", 1, first=61, level=SPIKE)
+    warm = boiler.send(noise("temperature", "boiler-1", 130, first=1), verdicts=True).ok()
+    spike = noise("temperature", "boiler-1", 1, first=131, level=SPIKE)
     verdict = boiler.send(spike, verdicts=True).ok().body["verdicts"][0]
 
     assert warm.body["verdicts"][0]["status"] == "warming"
@@ -58,7 +58,7 @@ def test_a_spike_is_an_outlier_and_an_anomaly(boiler: Pipeline) -> None:
 def test_a_repeated_sample_changes_nothing(boiler: Pipeline) -> None:
     """A device that never saw its answer sends again: counted as duplicate, scored once."""
     before = boiler.stats()["samples"]
-    again = boiler.send(noise("temperature", "boiler-1", 10, first=51), verdicts=True).ok()
+    again = boiler.send(noise("temperature", "boiler-1", 10, first=121), verdicts=True).ok()
 
     assert {v["status"] for v in again.body["verdicts"]} == {"duplicate"}
     assert boiler.stats()["samples"] == before

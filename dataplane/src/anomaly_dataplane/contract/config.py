@@ -174,11 +174,11 @@ class Detection:
     """Deviations from the mean smaller than this are never outliers."""
     min_rel_deviation: float = declare(DecimalString(0, 1000), "0")
     """The same, as a share of the mean's magnitude."""
-    method: Method = declare(Choice(Method), "ZScore")
+    method: Method = declare(Choice(Method), "Fused")
     sensitivity: Sensitivity = declare(Choice(Sensitivity), "Medium")
-    """Of `Fused`: a preset of `score`."""
+    """A preset of `score`."""
     score: float | None = declare(OptionalDecimalString(0.1, 1000), "")
-    """The score that `Fused` raises an anomaly at; None for that of `sensitivity`."""
+    """The score that the method raises an anomaly at; None for that of `sensitivity`."""
     hold_off_samples: int = declare(Integer(0, 10000), 15)
     """Samples of silence right after an anomaly of the same series."""
     repeat_after_samples: int = declare(Integer(0, 100000), 240)

@@ -117,15 +117,15 @@ class Rulebook:
 
 
 _SCORES = {
-    Sensitivity.HIGH: {Method.FUSED: 5.0, Method.FUSED_LITE: 5.0, Method.RANGE: 2.2},
-    Sensitivity.MEDIUM: {Method.FUSED: 6.5, Method.FUSED_LITE: 6.5, Method.RANGE: 2.7},
-    Sensitivity.LOW: {Method.FUSED: 8.0, Method.FUSED_LITE: 8.0, Method.RANGE: 3.7},
+    Sensitivity.HIGH: {Method.FUSED: 5.0, Method.RANGE: 2.2},
+    Sensitivity.MEDIUM: {Method.FUSED: 6.5, Method.RANGE: 2.7},
+    Sensitivity.LOW: {Method.FUSED: 8.0, Method.RANGE: 3.7},
 }
 """Measured on NAB and KPI series; docs/detection.md has what each one finds and costs. `Range` wants
 a record that goes beyond all values before by 5, 10 or 20 % of their span."""
 
 _EVIDENCE = {Sensitivity.HIGH: 3.5, Sensitivity.MEDIUM: 4.5, Sensitivity.LOW: 6.0}
-"""The score of the methods that are one family with a calibrated tail."""
+"""The score of the other methods, whose evidence comes from one calibrated tail, or two."""
 
 
 def _alarm_score(detection: Detection) -> float:
