@@ -22,7 +22,7 @@ from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.intake import Endpoint, Intake
 from anomaly_dataplane.ingest.protocol import Parts, WireProtocol
 from anomaly_dataplane.ingest.registry import PROTOCOLS
-from anomaly_dataplane.ingest.routes import PATHS, Handler, IngestHandler, SwitchedOffHandler
+from anomaly_dataplane.ingest.routes import PATHS, POSTS, Handler, IngestHandler, SwitchedOffHandler
 from anomaly_dataplane.mqtt.build import consumer as mqtt_consumer
 from anomaly_dataplane.mqtt.consumer import Consumer
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
@@ -116,6 +116,12 @@ def http_app(pod: Pod) -> web.Application:
     ]
     app = web.Application()
     app[PATHS] = [f"{method} {config.base_path}{path}" for method, path, _ in routes]
+    app[POSTS] = {
+        prefix + path: handler
+        for method, path, handler in routes
+        for prefix in ("", config.base_path)
+        if method == "POST"
+    }
     for method, path, handler in routes + _switched_off(pod):
         for prefix in {"", config.base_path}:
             app.router.add_route(method, prefix + path, handler)

@@ -24,7 +24,7 @@ from anomaly_dataplane.connections import ConnectionGate
 from anomaly_dataplane.contract.runtime import TERMINATION_GRACE_SECONDS
 from anomaly_dataplane.health import admin_app
 from anomaly_dataplane.http_handler import HttpHandler
-from anomaly_dataplane.ingest.routes import PATHS, edge
+from anomaly_dataplane.ingest.routes import PATHS, POSTS, edge
 
 ADMIN_CONNECTIONS = 100
 
@@ -120,7 +120,11 @@ async def _listen(
     try:
         assert runner.server is not None
         runner.server.request_handler = edge(
-            runner.server.request_handler, pod.telemetry, pod.readiness, app[PATHS]
+            runner.server.request_handler,
+            pod.telemetry,
+            pod.readiness,
+            app[PATHS],
+            app.get(POSTS, {}),
         )
         handler = partial(
             HttpHandler,

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from anomaly_dataplane.front.connection import Connection
 from anomaly_dataplane.front.heads import Heads
-from anomaly_dataplane.front.responses import Responses
 from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.intake import Endpoint
+from anomaly_dataplane.ingest.responses import Responses
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
 

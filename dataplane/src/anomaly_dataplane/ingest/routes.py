@@ -8,16 +8,19 @@ aiohttp's own.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 from aiohttp import hdrs, web
 
 from anomaly_dataplane.errors import BadPayload
+from anomaly_dataplane.http_response import respond
 from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.intake import Endpoint
 from anomaly_dataplane.ingest.protocol import Dialect, Facts
 from anomaly_dataplane.ingest.reply import JSON_HEADERS, Reply, error_reply, failure
+from anomaly_dataplane.ingest.responses import Responses
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
 
@@ -25,6 +28,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PATHS = web.AppKey("paths", Sequence[str])
 """What there is in an application, told to who asks for something else."""
+
+POSTS = web.AppKey("posts", Mapping[str, Handler])
+"""Handlers of an application's POSTs by their whole path, where no part of it varies."""
 
 _NO_QUERY: dict[str, str] = {}
 
@@ -40,8 +46,9 @@ class IngestHandler:
         self._intake = endpoint.intake
         self._bodies = bodies
         self._telemetry = telemetry
+        self._responses = Responses()
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         started = time.perf_counter()
         # Not `_facts`, as a look at the URL's path costs more than all the rest of this.
@@ -52,12 +59,13 @@ class IngestHandler:
             body = await self._bodies.read(request, call.encoding)
             taken = self._intake.take(call, body, started)
             verdicts = await taken.verdicts if taken.verdicts is not None else None
-            return _response(self._intake.reply(taken, verdicts))
+            reply = self._intake.reply(taken, verdicts)
         except ConnectionError:
             raise
         except Exception as error:
             worded = partial(self._dialect.failed, facts)
-            return _response(failure(error, self._telemetry, facts.path, worded))
+            reply = failure(error, self._telemetry, facts.path, worded)
+        return respond(request, reply, self._responses)
 
 
 class SwitchedOffHandler:
@@ -79,6 +87,7 @@ def edge(
     telemetry: Telemetry,
     readiness: Readiness,
     paths: Sequence[str],
+    posts: Mapping[str, Handler],
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """An application that answers every error in JSON, and sends clients away from a leaving pod.
 
@@ -90,11 +99,17 @@ def edge(
         telemetry: counts the errors.
         readiness: says whether the pod leaves.
         paths: what there is, told to who asks for something else.
+        posts: handlers of plain POSTs to these paths, which the application would find, too, but
+            for the price of half of what the handler itself takes.
     """
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         try:
-            response = await application(request)
+            handler = posts.get(request.raw_path) if request.method == hdrs.METH_POST else None
+            if handler is None or hdrs.EXPECT in request.headers:
+                response = await application(request)
+            else:
+                response = await handler(cast(web.Request, request))
         except web.HTTPException as error:
             telemetry.bad_request(error.status)
             response = _response(_routing_error(request, error, paths))

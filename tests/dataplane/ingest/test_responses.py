@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from aiohttp.http import SERVER_SOFTWARE
 
-from anomaly_dataplane.front.responses import Responses
 from anomaly_dataplane.ingest.reply import JSON_HEADERS, Reply, error_reply
+from anomaly_dataplane.ingest.responses import Responses
 
 
 def test_the_date_is_that_of_the_second() -> None:

@@ -1,6 +1,6 @@
 """Answers as bytes: header for header what aiohttp would send.
 
-`connection.py` writes them, each in one piece.
+`http_response.py` writes them on connections of aiohttp, `front/connection.py` on its own.
 """
 
 from __future__ import annotations
