@@ -52,12 +52,14 @@ def test_the_operator_understands_every_setting_it_is_given(chart: Chart) -> Non
     )
 
 
-def test_two_operators_never_run_at_once(chart: Chart) -> None:
-    """One replica, and an upgrade stops the old one before the new one starts."""
-    spec = chart.template().only("Deployment")["spec"]
+def test_two_operators_never_act_at_once(chart: Chart) -> None:
+    """An upgrade starts the new one first, and the Lease sees to it that one acts."""
+    deployment = chart.template({"replicas": 2}).only("Deployment")
+    environ = {each["name"]: each["value"] for each in container(deployment)["env"]}
 
-    assert spec["replicas"] == 1
-    assert spec["strategy"] == {"type": "Recreate"}
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"]["type"] == "RollingUpdate"
+    assert environ["ANOMALY_OPERATOR_LEASE"] == "anomaly-system/anomaly-operator"
 
 
 def test_memory_is_bounded_and_cpu_is_not(chart: Chart) -> None:

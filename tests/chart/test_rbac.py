@@ -49,7 +49,9 @@ def test_a_cluster_wide_operator_gets_the_documented_rules(chart: Chart) -> None
 
     assert operators_role(objects)["rules"] == documented()["rules"] + documented()["clusterRules"]
     assert binding["subjects"] == [OPERATOR]
-    assert objects.of_kind("Role") == []
+    (role,) = objects.of_kind("Role")
+    assert role["rules"] == documented()["leaseRules"]
+    assert role["metadata"]["namespace"] == OPERATOR["namespace"]
 
 
 def test_an_operator_of_some_namespaces_gets_roles_there_and_nothing_else(chart: Chart) -> None:
@@ -58,8 +60,10 @@ def test_an_operator_of_some_namespaces_gets_roles_there_and_nothing_else(chart:
 
     for kind in ("Role", "RoleBinding"):
         places = [o["metadata"]["namespace"] for o in objects.of_kind(kind)]
-        assert places == ["team-a", "team-b"]
-    assert all(role["rules"] == documented()["rules"] for role in objects.of_kind("Role"))
+        assert places == ["anomaly-system", "team-a", "team-b"]
+    lease, *roles = objects.of_kind("Role")
+    assert lease["rules"] == documented()["leaseRules"]
+    assert all(role["rules"] == documented()["rules"] for role in roles)
     assert all(b["subjects"] == [OPERATOR] for b in objects.of_kind("RoleBinding"))
     assert objects.of_kind("ClusterRole") == objects.of_kind("ClusterRoleBinding") == []
 

@@ -72,13 +72,12 @@ class FakeCluster:
         self._request("list", kind.plural, selector)
         if namespace in self.closed:
             raise ApiError(403, f"{kind.plural} is forbidden in {namespace}")
-        wanted = dict(part.split("=") for part in selector.split(",") if part)
         return [
             copy.deepcopy(live)
             for (found, where, _), live in self.objects.items()
             if found == kind.kind
             and namespace in (None, where)
-            and wanted.items() <= (live["metadata"].get("labels") or {}).items()
+            and _matches(selector, live["metadata"].get("labels") or {})
         ]
 
     async def apply(self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER) -> Manifest:
@@ -107,6 +106,15 @@ class FakeCluster:
         self._request("create", kinds.of(manifest).plural, manifest["metadata"]["name"])
         if _place(manifest) in self.objects:
             raise ApiError(409, "already exists", reason="AlreadyExists")
+        return self.put(manifest)
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        self._request("update", kinds.of(manifest).plural, manifest["metadata"]["name"])
+        live = self.objects.get(_place(manifest))
+        if live is None:
+            raise ApiError(404, "not found")
+        if live["metadata"]["resourceVersion"] != manifest["metadata"]["resourceVersion"]:
+            raise ApiError(409, "the object has been modified", reason="Conflict")
         return self.put(manifest)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
@@ -153,6 +161,21 @@ class FakeCluster:
             fields: Manifest = {"f:spec": {"f:replicas": {}}}
             entries.append({"manager": manager, "operation": "Apply", "fieldsV1": fields})
         live["metadata"]["managedFields"] = entries
+
+
+def _matches(selector: str, labels: Mapping[str, str]) -> bool:
+    for part in filter(None, selector.split(",")):
+        name, unequal, value = part.partition("!=")
+        if unequal:
+            holds = labels.get(name) != value
+        elif part.startswith("!"):
+            holds = part[1:] not in labels
+        else:
+            name, _, value = part.partition("=")
+            holds = labels.get(name) == value
+        if not holds:
+            return False
+    return True
 
 
 def _place(manifest: Manifest) -> Place:

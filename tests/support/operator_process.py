@@ -109,13 +109,12 @@ class OperatorProcess:
 
 @contextmanager
 def operator(
-    kubeconfig: Path, folder: Path, *, start: bool = True, name: str = "operator", **settings: str
+    kubeconfig: Path, folder: Path, *, name: str = "operator", **settings: str
 ) -> Iterator[OperatorProcess]:
-    """An operator, ready unless it shall not start; killed at the end."""
+    """An operator, ready; killed at the end."""
     process = OperatorProcess(kubeconfig, folder / f"{name}.log", settings, free_port())
     try:
-        if start:
-            process.start()
+        process.start()
         yield process
     finally:
         process.kill()

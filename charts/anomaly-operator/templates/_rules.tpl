@@ -44,3 +44,10 @@
   resources: [customresourcedefinitions]
   verbs: [list, watch]
 {{- end -}}
+
+{{/* What it may do in its own namespace: hold the Lease that says which replica acts. */}}
+{{- define "anomaly-operator.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update]
+{{- end -}}

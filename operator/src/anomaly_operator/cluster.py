@@ -48,6 +48,9 @@ class Cluster(Protocol):
     async def create(self, manifest: Manifest) -> Manifest:
         """Create an object that must not exist yet."""
 
+    async def replace(self, manifest: Manifest) -> Manifest:
+        """Write that very version of an object anew; a newer one is a conflict (409)."""
+
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete that very object and what it owns, in the background; absent is fine."""
 
@@ -78,11 +81,16 @@ class KubeCluster:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._timeout = timeout_seconds
+        self._may_write_for: Callable[[], float] = lambda: float("inf")
         self._on_request = on_request
         self._clock = clock
         self._served: dict[Kind, bool] = {}
         self._asked: dict[Kind, float] = {}
+
+    def fence(self, seconds_left: Callable[[], float]) -> None:
+        """From now on let no write out (but to the Lease) that could land after this time."""
+        self._may_write_for = seconds_left
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         try:
@@ -125,6 +133,13 @@ class KubeCluster:
         path = kind.path(manifest["metadata"]["namespace"])
         query = [("fieldManager", names.FIELD_MANAGER)]
         return await self._call("create", kind, path, query=query, body=manifest)
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        kind = kinds.of(manifest)
+        meta = manifest["metadata"]
+        path = kind.path(meta["namespace"], meta["name"])
+        query = [("fieldManager", names.FIELD_MANAGER)]
+        return await self._call("update", kind, path, query=query, body=manifest)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
@@ -195,7 +210,13 @@ class KubeCluster:
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            answer = await self._client.call_api(*request, _request_timeout=self._timeout)
+            seconds = self._timeout
+            if verb not in _READS and kind is not kinds.LEASE:
+                seconds = min(seconds, self._may_write_for())
+                if seconds <= 0:
+                    raise ApiError(0, "not sent: another operator may hold the Lease")
+            limit = aiohttp.ClientTimeout(total=seconds)
+            answer = await self._client.call_api(*request, _request_timeout=limit)
             text = await answer.read()
             code = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -210,6 +231,8 @@ class KubeCluster:
 
 
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+_METHODS["update"] = "PUT"
+_READS = frozenset({"get", "list"})
 
 
 def _error(code: int, headers: Mapping[str, str], text: bytes) -> ApiError:
@@ -232,7 +255,10 @@ def _error(code: int, headers: Mapping[str, str], text: bytes) -> ApiError:
 
 @asynccontextmanager
 async def connect(
-    settings: Settings, on_request: Callable[[str, str, int], None] = _ignore
+    settings: Settings,
+    on_request: Callable[[str, str, int], None] = _ignore,
+    *,
+    who: str = "",
 ) -> AsyncIterator[KubeCluster]:
     """Connect with the pod's service account, or outside of a cluster with the kubeconfig."""
     configuration = Configuration()
@@ -246,7 +272,7 @@ async def connect(
         )
     configuration.connection_pool_maxsize = settings.workers + 4
     client = ApiClient(configuration)
-    client.user_agent = names.FIELD_MANAGER
+    client.user_agent = f"{names.FIELD_MANAGER}/{who}" if who else names.FIELD_MANAGER
     try:
         yield KubeCluster(client, settings.api_timeout_seconds, on_request)
     finally:

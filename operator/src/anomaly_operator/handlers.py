@@ -109,6 +109,9 @@ def kopf_settings(settings: Settings) -> kopf.OperatorSettings:
     # Handlers only take notes, so the workers are many and gone quickly.
     tuned.queueing.worker_limit = 100
     tuned.queueing.idle_timeout = 0.1
+    tuned.watching.label_selectors[names.GROUP, names.VERSION, names.PLURAL] = (
+        names.pipelines_selector(settings.instance)
+    )
     for kind in kinds.CHILDREN:
         tuned.watching.label_selectors[kind.group, kind.version, kind.plural] = (
             names.MANAGED_SELECTOR

@@ -50,6 +50,7 @@ INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
 PROMETHEUS_RULE = Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules")
 
@@ -71,7 +72,7 @@ CHILDREN = (
 OPTIONAL = frozenset({SERVICE_MONITOR, PROMETHEUS_RULE})
 """Kinds that a cluster may lack."""
 
-_BY_KIND = {(kind.api_version, kind.kind): kind for kind in (*CHILDREN, SECRET, PIPELINE)}
+_BY_KIND = {(kind.api_version, kind.kind): kind for kind in (*CHILDREN, SECRET, PIPELINE, LEASE)}
 
 
 def of(manifest: dict[str, object]) -> Kind:

@@ -15,6 +15,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "AnomalyPipeline"
 PLURAL = "anomalypipelines"
 
+LABEL_SERVED_BY = f"{GROUP}/instance"
+"""On a pipeline: which of several operators serves it; without it, the one without a name."""
+
 FIELD_MANAGER = "anomaly-operator"
 """Of server-side apply; what it does not own (a user's label, the HPA's replicas) it leaves."""
 
@@ -106,6 +109,11 @@ def labels(cr_name: str, component: str) -> dict[str, str]:
         LABEL_MANAGED_BY: MANAGED_BY,
         LABEL_PART_OF: PART_OF,
     }
+
+
+def pipelines_selector(instance: str) -> str:
+    """The label selector of the pipelines that an operator of this name serves."""
+    return f"{LABEL_SERVED_BY}={instance}" if instance else f"!{LABEL_SERVED_BY}"
 
 
 def intent(annotations: Mapping[str, str]) -> tuple[str, ...]:

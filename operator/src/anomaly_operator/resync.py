@@ -57,6 +57,10 @@ class Resync:
         self._next_full = float("-inf")
         self._hurry.set()
 
+    def begin(self) -> None:
+        """From now on the watch is taken to be at work."""
+        self._current = self._clock()
+
     def watch_age(self) -> float:
         """Seconds since the watch was last known to miss nothing."""
         return self._clock() - self._current
@@ -125,7 +129,8 @@ class Resync:
 
     async def _list(self, kind: Kind, namespace: str | None) -> list[Manifest] | None:
         """A full list, or None where we are not let in: one namespace never harms the others."""
-        selector = "" if kind is kinds.PIPELINE else names.MANAGED_SELECTOR
+        ours = names.pipelines_selector(self._settings.instance)
+        selector = ours if kind is kinds.PIPELINE else names.MANAGED_SELECTOR
         try:
             return await self._cluster.select(kind, namespace, selector)
         except ApiError as error:

@@ -12,9 +12,10 @@ from contextlib import AsyncExitStack
 import aiohttp
 import kopf
 
-from anomaly_operator import cluster, handlers, health, logs
+from anomaly_operator import cluster, handlers, health, leader, logs
 from anomaly_operator.errors import ApiError
 from anomaly_operator.inventory import Inventory, Key
+from anomaly_operator.leader import Elector
 from anomaly_operator.reconcile import Reconciler
 from anomaly_operator.resync import Resync
 from anomaly_operator.settings import Settings
@@ -33,8 +34,11 @@ async def run(settings: Settings) -> None:
     """
     known = Inventory()
     telemetry = Telemetry()
+    who = leader.identity()
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(cluster.connect(settings, telemetry.count_request))
+        api = await stack.enter_async_context(
+            cluster.connect(settings, telemetry.count_request, who=who)
+        )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         reconciler = Reconciler(api, known, HttpStats(session), settings, telemetry)
 
@@ -45,14 +49,39 @@ async def run(settings: Settings) -> None:
         queue: WorkQueue[Key] = WorkQueue(work)
         resync = Resync(api, known, settings, queue.add)
         ready = asyncio.Event()
-        telemetry.watch(known, queue.depth, resync.watch_age)
+        leads = asyncio.Event()
+        telemetry.watch(known, queue.depth, resync.watch_age, leads.is_set)
         await stack.enter_async_context(
             health.serve(
-                settings.bind, settings.http_port, telemetry.registry, resync.deaf, ready.is_set
+                settings.bind,
+                settings.http_port,
+                telemetry.registry,
+                lambda: resync.deaf() if leads.is_set() else "",
+                lambda: ready.is_set() or not leads.is_set(),
             )
         )
-        namespaces = await _first_lists(settings, resync)
-        await _together(settings, namespaces, known, queue, resync, ready)
+        elector = await _lead(settings, api, who)
+        parts = set() if elector is None else {asyncio.create_task(elector.hold(), name="Lease")}
+        leads.set()
+        try:
+            resync.begin()
+            namespaces = await _first_lists(settings, resync)
+            await _together(settings, namespaces, known, queue, resync, ready, parts)
+        finally:
+            leads.clear()
+            if elector is not None:
+                await elector.release()
+
+
+async def _lead(settings: Settings, api: cluster.KubeCluster, who: str) -> Elector | None:
+    """Wait until this process is the one that acts; None where it is the only one."""
+    if not settings.lease:
+        return None
+    namespace, _, name = settings.lease.partition("/")
+    elector = Elector(api, namespace, name, who, settings.lease_seconds)
+    await elector.acquire()
+    api.fence(elector.seconds_left)
+    return elector
 
 
 async def _first_lists(settings: Settings, resync: Resync) -> tuple[str, ...]:
@@ -81,8 +110,9 @@ async def _together(
     queue: WorkQueue[Key],
     resync: Resync,
     ready: asyncio.Event,
+    parts: set[asyncio.Task[None]],
 ) -> None:
-    parts = {
+    parts |= {
         asyncio.create_task(queue.run(settings.workers), name="work queue"),
         asyncio.create_task(resync.run(), name="resync"),
         asyncio.create_task(

@@ -21,6 +21,9 @@ class Settings:
 
     watch_namespaces: tuple[str, ...] = ()
     namespace: str = ""
+    instance: str = ""
+    lease: str = ""
+    lease_seconds: int = 10
     dataplane_image: str = f"anomaly-pipeline/dataplane:{__version__}"
     redis_image: str = "redis:8.0"
     runbook_url: str = "https://anomalypipeline.io/runbook"
@@ -89,6 +92,18 @@ def _namespace(text: str) -> str:
     return text
 
 
+def _instance(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", text):
+        raise ValueError("is not the value of a label")
+    return text
+
+
+def _lease(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251})", text):
+        raise ValueError("must be namespace/name")
+    return text
+
+
 def _namespaces(text: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for namespace in found:
@@ -112,6 +127,23 @@ TABLE = (
         "namespace",
         _namespace,
         "The namespace that the operator itself runs in: NetworkPolicies of pipelines let it in.",
+    ),
+    Setting(
+        "instance",
+        _instance,
+        "Serve only pipelines with the label `anomalypipeline.io/instance` of this value. Empty: "
+        "only those without the label.",
+    ),
+    Setting(
+        "lease",
+        _lease,
+        "The Lease, as namespace/name, that decides which of several replicas acts; the others "
+        "stand by. Empty: this one acts at once.",
+    ),
+    Setting(
+        "lease_seconds",
+        _whole(3, 300),
+        "How long the replicas that stand by wait for a holder of the Lease that is silent.",
     ),
     Setting("dataplane_image", _image, "Image of the pipeline's pods where `spec.image` is empty."),
     Setting(

@@ -57,11 +57,16 @@ class Telemetry:
         self.requests.labels(verb, resource, str(code)).inc()
 
     def watch(
-        self, known: Inventory, depth: Callable[[], float], watch_age: Callable[[], float]
+        self,
+        known: Inventory,
+        depth: Callable[[], float],
+        watch_age: Callable[[], float],
+        leads: Callable[[], float],
     ) -> None:
         """Add the metrics that are read from elsewhere at every scrape."""
         gauges = (
             ("queue_depth", "Pipelines that wait to be reconciled now.", depth),
+            ("leader", "Whether this process acts (1) or stands by (0).", leads),
             ("watch_age_seconds", "Since the watch was last known to miss nothing.", watch_age),
         )
         for name, text, read in gauges:
