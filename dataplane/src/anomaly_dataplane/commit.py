@@ -11,7 +11,7 @@ import random
 import time
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -46,12 +46,14 @@ class Group:
     """Samples on their way through one commit, as columns, and what became of them.
 
     Attributes:
+        history: positions of samples whose anomalies nobody is to hear of.
         verdicts: set when the group is committed.
     """
 
     series: list[Series]
     times: list[float]
     values: list[float]
+    history: Collection[int] = ()
     verdicts: Verdicts = field(init=False)
 
 
@@ -187,6 +189,8 @@ class Committer:
             writes.anomalies.append((row, recovery(scores, ended, about)))
         for i in scores.raised:
             position = pending[i]
+            if position in group.history:
+                continue
             about = self._context(group, position)
             event = anomaly(scores, i, about)
             rows, writes = changed[about.series.partition]

@@ -68,12 +68,14 @@ class Batch:
         times: Unix time in milliseconds, finite and within the timestamp guard.
         values: of at most LARGEST_VALUE in size.
         size_bytes: of the body that brought them, for the buffer's byte bound.
+        history: they are to be learnt from; nobody is to hear of anomalies in them.
     """
 
     series: list[Series]
     times: list[float]
     values: list[float]
     size_bytes: int = 0
+    history: bool = False
 
     def __len__(self) -> int:
         return len(self.series)

@@ -10,6 +10,7 @@ ADMIN_PORT = 9090
 ADMIN_PORT_NAME = "metrics"
 
 PATH_INGEST = "/api/v1/ingest"
+PATH_BACKFILL = "/api/v1/backfill"
 PATH_STATS = "/api/v1/stats"
 PATH_ANOMALIES = "/api/v1/anomalies"
 PATH_LIVEZ = "/livez"

@@ -27,7 +27,7 @@ def admit(parsed: Parsed, now_ms: float, max_future_seconds: float) -> Parsed:
     largest = max(max(batch.values), -min(batch.values))
     if max(batch.times) <= horizon_ms and largest <= LARGEST_VALUE:
         return parsed
-    kept = Batch([], [], [], batch.size_bytes)
+    kept = Batch([], [], [], batch.size_bytes, batch.history)
     rejected = list(parsed.rejected)
     for i, position in enumerate(parsed.positions()):
         time, value = batch.times[i], batch.values[i]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs
 
-from anomaly_dataplane.contract.runtime import PATH_INGEST
+from anomaly_dataplane.contract.runtime import PATH_BACKFILL, PATH_INGEST
 from anomaly_dataplane.ingest.answer import answer, with_error
+from anomaly_dataplane.ingest.history import as_history
 from anomaly_dataplane.ingest.native import LINES_TYPES, NativeParser
 from anomaly_dataplane.ingest.parsed import Parsed
 from anomaly_dataplane.ingest.protocol import Call, Facts, Parts, WireProtocol
@@ -59,19 +60,27 @@ class NativeCall:
         return Reply(400, with_error(message, text), JSON_HEADERS)
 
 
-class NativeDialect:
-    """`POST /api/v1/ingest`."""
+class HistoryCall(NativeCall):
+    """The same for samples of the past, to learn from."""
 
-    def __init__(self, parser: NativeParser) -> None:
+    def parse(self, body: bytes, now_ms: float) -> Parsed:
+        return as_history(super().parse(body, now_ms), now_ms)
+
+
+class NativeDialect:
+    """`POST /api/v1/ingest`, and with `HistoryCall` `POST /api/v1/backfill`."""
+
+    def __init__(self, parser: NativeParser, kind: type[NativeCall] = NativeCall) -> None:
         self._parser = parser
-        self._usual = NativeCall(parser, "", Wishes())
+        self._kind = kind
+        self._usual = kind(parser, "", Wishes())
 
     def call(self, facts: Facts) -> Call:
         encoding = content_encoding(facts.headers)
         content_type = facts.headers.get(hdrs.CONTENT_TYPE, "")
         if not (encoding or facts.query) and (not content_type or content_type == _JSON):
             return self._usual
-        return NativeCall(self._parser, encoding, _wishes(facts.query, content_type))
+        return self._kind(self._parser, encoding, _wishes(facts.query, content_type))
 
     def failed(self, facts: Facts, status: int, message: str) -> Reply:
         return error_reply(status, message)
@@ -80,7 +89,11 @@ class NativeDialect:
 def protocol(parts: Parts) -> WireProtocol:
     """The native protocol."""
     parser = NativeParser(parts.table, parts.max_samples)
-    return WireProtocol("json", {PATH_INGEST: NativeDialect(parser)})
+    dialects = {
+        PATH_INGEST: NativeDialect(parser),
+        PATH_BACKFILL: NativeDialect(parser, HistoryCall),
+    }
+    return WireProtocol("json", dialects)
 
 
 def _wishes(query: Mapping[str, str], content_type: str) -> Wishes:

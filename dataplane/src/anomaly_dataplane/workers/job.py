@@ -61,7 +61,12 @@ def split(job: Job, lane_of: Sequence[int]) -> dict[int, Part]:
     return {
         lane: Part(
             job,
-            Batch([series[i] for i in own], [times[i] for i in own], [values[i] for i in own]),
+            Batch(
+                [series[i] for i in own],
+                [times[i] for i in own],
+                [values[i] for i in own],
+                history=batch.history,
+            ),
             len(own),
             own,
         )

@@ -129,8 +129,11 @@ def _group(slices: Sequence[Slice]) -> Group:
     series: list[Series] = []
     times: list[float] = []
     values: list[float] = []
+    history: set[int] = set()
     for part, start, end in slices:
         batch = part.batch
+        if batch.history:
+            history.update(range(len(series), len(series) + end - start))
         if end - start == part.size:
             series += batch.series
             times += batch.times
@@ -139,4 +142,4 @@ def _group(slices: Sequence[Slice]) -> Group:
             series += batch.series[start:end]
             times += batch.times[start:end]
             values += batch.values[start:end]
-    return Group(series, times, values)
+    return Group(series, times, values, history)
