@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from devcluster import binaries, choice, crds, senders
+from devcluster import binaries, choice, senders
 from devcluster.choice import Choice
 from devcluster.errors import DevClusterError
 from devcluster.images import engine, project
+from devcluster.monitoring import apply as monitoring
+from devcluster.monitoring import programs
 from devcluster.paths import Cache
 from devcluster.screen import say
 from devcluster.versions import DATAPLANE_IMAGE, LOCAL_REDIS_IMAGE, OPERATOR_IMAGE
@@ -62,7 +64,8 @@ def up(cache: Cache, said: Choice) -> int:
         cache.folder()
         cache.active.write_text(f"{chosen}\n")
         provider.up()
-        crds.fetch_prometheus(cache)
+        if chosen is not Choice.CURRENT:
+            monitoring.ensure(cache, provider)
         access = provider.access()
     say(f"the cluster is up: context {access.context}, ingress {access.ingress_url}")
     say(f"  export KUBECONFIG={access.kubeconfig}")
@@ -103,7 +106,6 @@ def env(cache: Cache, said: Choice) -> int:
     redis = cache.root / "redis-image"
     answer = {
         **asdict(provider.access()),
-        "prometheus_crds": str(crds.prometheus_folder(cache)),
         "images": {
             "operator": OPERATOR_IMAGE,
             "dataplane": DATAPLANE_IMAGE,
@@ -122,9 +124,10 @@ def images(cache: Cache, said: Choice) -> int:
 
 
 def clients(cache: Cache, _: Choice) -> int:
-    """Build kubectl and helm, which some tests need without a cluster."""
+    """Build or fetch what some tests need without a cluster: kubectl, helm, promtool."""
     with _alone(cache):
         binaries.ensure(cache, binaries.CLIENTS)
+        programs.promtool(cache)
     return 0
 
 

@@ -87,12 +87,22 @@ def ensure(cache: Cache, wanted: Sequence[Binary]) -> Path:
     missing = [binary for binary in wanted if not (folder / binary.name).exists()]
     if missing:
         with step(f"building {len(missing)} Go programs (the first time takes minutes)"):
-            _build(cache, folder, missing)
+            build(cache, folder, missing)
     return folder
 
 
-def _build(cache: Cache, folder: Path, missing: Sequence[Binary]) -> None:
-    """Build in one go command, which shares the work of common packages; show each as it ends."""
+def build(
+    cache: Cache,
+    folder: Path,
+    missing: Sequence[Binary],
+    *,
+    sources: Path = GOMOD,
+    log: str = "go-build.log",
+) -> None:
+    """Build in one go command, which shares the work of common packages; show each as it ends.
+
+    `sources` is the folder of the go.mod that pins them.
+    """
     go = go_command(cache)
     partial = folder / f".building-{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
@@ -114,8 +124,8 @@ def _build(cache: Cache, folder: Path, missing: Sequence[Binary]) -> None:
                 *[binary.package for binary in missing],
             ],
             env=build_environment(),
-            cwd=GOMOD,
-            log=cache.logs / "go-build.log",
+            cwd=sources,
+            log=cache.logs / log,
         )
         for binary in missing:
             (partial / binary.name).rename(folder / binary.name)

@@ -43,8 +43,8 @@ def build_environment() -> Mapping[str, str]:
     }
 
 
-def module_folder(go: Path, module: str) -> Path:
-    """Return the folder of the unpacked sources of a module of go.mod."""
-    run([go, "mod", "download", module], env=build_environment(), cwd=GOMOD)
-    answer = run([go, "list", "-m", "-f", "{{.Dir}}", module], env=build_environment(), cwd=GOMOD)
+def module_folder(go: Path, module: str, *, sources: Path = GOMOD) -> Path:
+    """Return the folder of the unpacked sources of a module that the go.mod in `sources` pins."""
+    run([go, "mod", "download", module], env=build_environment(), cwd=sources)
+    answer = run([go, "list", "-m", "-f", "{{.Dir}}", module], env=build_environment(), cwd=sources)
     return Path(answer.strip())

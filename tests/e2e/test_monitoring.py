@@ -1,57 +1,183 @@
-"""Prometheus comes later than the pipeline, or leaves: nothing but monitoring minds."""
+"""Prometheus takes a pipeline up by itself, its alerts arrive, its dashboard shows data."""
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from kube import Kubectl
-from pipelines import RESOURCE, Pipeline
+from anomaly_operator.desired.alerts import ALERTS
+from device import call
+from kube import Kubectl, Manifest
+from pipelines import RESOURCE, Pipeline, noise
 from polling import eventually
+from prometheus import Prometheus
 from tools import environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 CRD = "servicemonitors.monitoring.coreos.com"
+SPEC: dict[str, Any] = {
+    "replicas": 2,
+    "autoscaling": {"enabled": False},
+    # What kube-prometheus-stack's Prometheus selects by, and this cluster's too.
+    "monitoring": {"interval": "5s", "labels": {"release": "kube-prometheus-stack"}},
+}
+SECONDS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def prometheus(operator: Kubectl) -> Prometheus:
+    """The cluster's own; `make cluster` brings it."""
+    if operator.within("monitoring").get("service", "prometheus-operated") is None:
+        pytest.fail("this cluster has no Prometheus in namespace monitoring (`make cluster`)")
+    return Prometheus(operator)
 
 
 @pytest.fixture(scope="module")
 def pipeline(kubectl: Kubectl, ingress: str) -> Iterator[Pipeline]:
-    """A pipeline in a cluster without the Prometheus operator's CRDs."""
+    """Two pods and a Redis that the operator runs."""
     pipeline = Pipeline(kubectl, "watched", ingress)
-    pipeline.apply({"monitoring": {"labels": {"release": "kube-prometheus-stack"}}})
+    pipeline.apply(SPEC)
     pipeline.await_ready()
+    pipeline.send_until_taken(noise("hello", "world", 1))
     yield pipeline
     kubectl.delete(RESOURCE, pipeline.name, wait=False)
 
 
-@pytest.fixture(scope="module")
-def prometheus_crd(kubectl: Kubectl) -> Iterator[str]:
-    """The file of the CRD; the CRD itself is not there before and after."""
-    if kubectl.get("crd", CRD) is not None:
-        pytest.fail(f"{CRD} is installed already: this story needs a cluster without it")
-    yield f"{environment()['prometheus_crds']}/servicemonitors.yaml"
-    kubectl.delete("crd", CRD)
+def own(pipeline: Pipeline) -> str:
+    return f'namespace="{pipeline.kubectl.namespace}",pipeline="{pipeline.name}"'
 
 
-def test_a_service_monitor_appears_when_its_crd_does(
-    prometheus_crd: str, pipeline: Pipeline
+def test_every_pod_is_scraped(pipeline: Pipeline, prometheus: Prometheus) -> None:
+    """By the ServiceMonitor alone: nobody told Prometheus anything."""
+    pipeline.await_condition("MonitoringConfigured", "True", "MonitoringApplied", within=15)
+    pods = {pod["metadata"]["name"] for pod in pipeline.pods()}
+
+    def scraped() -> bool:
+        up = prometheus.query(f"up{{{own(pipeline)}}}")
+        assert {found["labels"]["pod"] for found in up if found["value"] == 1} == pods, up
+        return True
+
+    assert len(pods) == 2
+    eventually("both pods are scraped", scraped, within=120, pause=1)
+
+
+def test_every_alert_is_loaded(pipeline: Pipeline, prometheus: Prometheus) -> None:
+    """Prometheus has the rules of the PrometheusRule, and evaluates each without an error."""
+    wanted = {alert.name: "ok" for alert in ALERTS}
+
+    def loaded() -> bool:
+        found = prometheus.rules(pipeline.kubectl.namespace)
+        assert found == wanted, found
+        return True
+
+    eventually("the rules are loaded", loaded, within=120, pause=1)
+
+
+def test_a_pipeline_without_the_label_is_not_taken_up(
+    pipeline: Pipeline, prometheus: Prometheus
 ) -> None:
-    """CRDNotInstalled until then, with Ready untouched; afterwards by itself, without a restart."""
-    pipeline.await_condition("MonitoringConfigured", "False", "CRDNotInstalled", within=15)
-    assert pipeline.ready()
-    pipeline.kubectl.run("apply", "--server-side", "-f", prometheus_crd)
+    """So the label is what makes it work beside kube-prometheus-stack."""
+    plain = Pipeline(pipeline.kubectl, "unlabelled", pipeline.ingress)
+    plain.apply({"monitoring": {"prometheusRule": False, "dashboard": False}})
+    plain.await_ready()
+    plain.await_condition("MonitoringConfigured", "True", within=15)
+
+    assert pipeline.kubectl.need("servicemonitor", plain.name)
+    assert prometheus.query(f"up{{{own(plain)}}}") == []
+    pipeline.kubectl.delete(RESOURCE, plain.name, wait=False)
+
+
+def test_a_stopped_redis_is_heard_of_in_alertmanager(
+    pipeline: Pipeline, prometheus: Prometheus, operator: Kubectl
+) -> None:
+    """Redis stops while the operator is away; a minute later Alertmanager has the alert."""
+    operator.run("scale", "deployment/anomaly-operator", "--replicas=0")
+    operator.run("wait", "pod", "-l", "app.kubernetes.io/name=anomaly-operator",
+                 "--for=delete", "--timeout=60s")  # fmt: skip
+    try:
+        pipeline.kubectl.run("scale", f"statefulset/{pipeline.name}-redis", "--replicas=0")
+
+        def arrived() -> Manifest | None:
+            pipeline.send(noise("outage", "pump-1", 1, first=next(SECONDS)))
+            for alert in prometheus.alerts_received(pipeline.kubectl.namespace):
+                if alert["labels"]["alertname"] == "AnomalyPipelineRedisDown":
+                    return alert
+            return None
+
+        alert = eventually("the alert arrives", arrived, within=180, pause=2)
+    finally:
+        operator.run("scale", "deployment/anomaly-operator", "--replicas=1")
+    assert alert["labels"]["pipeline"] == pipeline.name
+    assert alert["labels"]["severity"] == "critical"
+    assert alert["annotations"]["runbook_url"].endswith("#anomalypipelineredisdown")
+    pipeline.await_ready(120)
+
+
+def test_every_query_of_the_dashboard_returns_data(
+    pipeline: Pipeline, prometheus: Prometheus
+) -> None:
+    """Traffic, latency, outliers, anomalies, CPU, memory, network, Redis: no panel is empty."""
+    config_map = pipeline.kubectl.need("configmap", f"{pipeline.name}-dashboard")
+    assert config_map["metadata"]["labels"]["grafana_dashboard"] == "1"
+    (board,) = config_map["data"].values()
+    empty = {
+        target["expr"].replace("$__rate_interval", "2m")
+        for panel in json.loads(board)["panels"]
+        for target in panel.get("targets", ())
+    }
+    assert len(empty) > 30
+    steady, spike = noise("flow", "valve-1", 120), noise("flow", "valve-1", 1, first=120, level=90)
+    pipeline.send_until_taken(steady)
+
+    def all_have_data() -> bool:
+        pipeline.send([*spike, {"metric": "flow"}])  # a duplicate, and what is no sample
+        call("POST", pipeline.base + "/api/v1/ingest", body=b"{")
+        for expression in sorted(empty):
+            if prometheus.query(expression):
+                empty.discard(expression)
+        assert not empty, empty
+        return True
+
+    eventually("every query has data", all_have_data, within=150, pause=5)
+
+
+def test_monitoring_heals_when_its_api_comes_back(
+    pipeline: Pipeline, prometheus: Prometheus
+) -> None:
+    """Without the CRD: CRDNotInstalled, with Ready untouched; with it again, no restart needed."""
+    if environment()["provider"] == "current":
+        pytest.fail("this story takes a CRD away, which it does to no cluster but its own")
+    kubectl = pipeline.kubectl
+    crd = bare(kubectl.need("crd", CRD))
+    others = [
+        bare(monitor)
+        for monitor in json.loads(kubectl.run("get", CRD, "-A", "-o", "json"))["items"]
+        if not monitor["metadata"].get("ownerReferences")
+    ]
+    kubectl.delete("crd", CRD)
+    try:
+        pipeline.await_condition("MonitoringConfigured", "False", "CRDNotInstalled", within=60)
+        assert pipeline.ready()
+    finally:
+        kubectl.run("create", "-f", "-", stdin=json.dumps(crd))
+        kubectl.run("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=30s")
+    for monitor in others:
+        kubectl.within(monitor["metadata"]["namespace"]).apply(monitor)
 
     monitor = eventually(
-        "a ServiceMonitor", lambda: pipeline.kubectl.get("servicemonitor", pipeline.name), within=60
+        "a ServiceMonitor", lambda: kubectl.get("servicemonitor", pipeline.name), within=60
     )
     assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
     pipeline.await_condition("MonitoringConfigured", "True", within=30)
 
 
-def test_a_deleted_service_monitor_comes_back(prometheus_crd: str, pipeline: Pipeline) -> None:
-    """A kind that was unknown when the operator started is healed too, if only by the next look."""
+def test_a_deleted_service_monitor_comes_back(pipeline: Pipeline, prometheus: Prometheus) -> None:
+    """Also when its kind was away for a while, if only by the next look."""
     before = pipeline.kubectl.need("servicemonitor", pipeline.name)["metadata"]["uid"]
     pipeline.kubectl.delete("servicemonitor", pipeline.name, wait=False)
 
@@ -60,3 +186,11 @@ def test_a_deleted_service_monitor_comes_back(prometheus_crd: str, pipeline: Pip
         return after is not None and after["metadata"]["uid"] != before
 
     eventually("it is back", replaced, within=45)
+
+
+def bare(live: Manifest) -> Manifest:
+    """An object as its author wrote it, so that it can be made anew."""
+    meta = {key: live["metadata"][key] for key in ("name", "namespace") if key in live["metadata"]}
+    for key in ("labels", "annotations"):
+        meta[key] = live["metadata"].get(key, {})
+    return {**{k: v for k, v in live.items() if k != "status"}, "metadata": meta}

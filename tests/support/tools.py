@@ -41,3 +41,11 @@ def helm_binary() -> str:
     if not path.exists():
         pytest.fail(f"there is no helm at {path}; `make unit` builds it once (some minutes)")
     return str(path)
+
+
+def promtool_binary() -> str:
+    """promtool, as the cluster tooling has fetched it; without it the test fails."""
+    path = Cache.from_environment().root / "debian" / "prometheus" / "usr" / "bin" / "promtool"
+    if not path.exists():
+        pytest.fail(f"there is no promtool at {path}; `make unit` fetches it")
+    return str(path)

@@ -31,9 +31,9 @@ def addon_archive(cache: Cache, binaries: Path) -> Path:
     return archive
 
 
-def program_image(name: str, binary: Path) -> Image:
+def program_image(name: str, binary: Path, *, folder: str = "/usr/local/bin") -> Image:
     """Return the image of one static program."""
-    path = f"/usr/local/bin/{name}"
+    path = f"{folder}/{name}"
     return Image(f"anomaly-local/{name}:dev", {path: binary}, (path,))
 
 

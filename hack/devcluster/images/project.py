@@ -70,7 +70,10 @@ def _build(cache: Cache, docker: Engine, image: ProjectImage, python: bases.Pyth
 
 
 def _load(cache: Cache, docker: Engine, provider: Provider, names: list[str]) -> None:
-    record = cache.folder("images") / f"loaded-{_cluster_identity(provider)}.json"
+    record = (
+        cache.folder("images")
+        / f"loaded-{cluster_identity(Path(provider.access().kubeconfig))}.json"
+    )
     loaded = json.loads(record.read_text()) if record.exists() else {}
     identities = {
         name: docker.docker("image", "inspect", "--format", "{{.Id}}", name).strip()
@@ -92,6 +95,6 @@ def _load(cache: Cache, docker: Engine, provider: Provider, names: list[str]) ->
     record.write_text(json.dumps(identities))
 
 
-def _cluster_identity(provider: Provider) -> str:
+def cluster_identity(kubeconfig: Path) -> str:
     """Return what changes with every new cluster: its kubeconfig, with its certificates."""
-    return hashlib.sha256(Path(provider.access().kubeconfig).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(kubeconfig.read_bytes()).hexdigest()[:12]

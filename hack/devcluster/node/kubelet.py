@@ -32,6 +32,8 @@ def daemons(layout: Layout) -> tuple[Daemon, ...]:
             f"--cert-dir={layout.state}/kubelet-pki",
             f"--hostname-override={NODE_NAME}",
             f"--node-ip={NODE_IP}",
+            # For cAdvisor in it, which else would know cgroups but no pods' names and networks.
+            f"--containerd={layout.containerd_socket}",
         ),
         _daemon(
             layout,
