@@ -78,6 +78,11 @@ bench: setup ## Measure what a sample costs, against a Go service (15 minutes; A
 bench-quick: ## The same in one short round: whether it works, not what it costs
 	@$(MAKE) --no-print-directory bench ARGS="--rounds 1 --seconds 1 --series 2000 $(ARGS)"
 
+.PHONY: bench-ingest
+bench-ingest: setup ## Measure each protocol: its parser alone, and the whole path beside a Go service (4 minutes)
+	@hack/ensure-redis
+	@PYTHONPATH=hack $(RUN) python -m bench.ingest $(ARGS)
+
 .PHONY: capacity
 capacity: setup ## What it takes to carry a load (ARGS="--series 100000 --interval 10s"; docs/scale.md)
 	@$(RUN) python -m bench.capacity $(ARGS)

@@ -220,5 +220,20 @@ WAYS: Mapping[str, Sequence[tuple[Mapping[str, str], Mapping[str, str]]]] = {
         ({"Content-Type": "application/x-ndjson"}, {"verdicts": "true"}),
         (_NONE, {"strict": "true"}),
     ),
+    "influx": ((_NONE, _NONE), (_NONE, {"precision": "ms"})),
+    "remote_write": (
+        (_NONE, _NONE),
+        (
+            {
+                "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+                "Content-Encoding": "snappy",
+            },
+            _NONE,
+        ),
+    ),
+    "otlp": (
+        ({"Content-Type": "application/x-protobuf"}, _NONE),
+        ({"Content-Type": "application/json"}, _NONE),
+    ),
 }
 """By protocol: headers and query of each way to ask."""
