@@ -40,7 +40,7 @@ unit: setup ## Everything that needs no cluster, real Redis and broker included
 	@hack/ensure-mosquitto
 	@$(DEVCLUSTER) clients
 	$(RUN) pytest -m "not e2e and not senders and not apiserver"
-	ANOMALY_KERNELS=python $(RUN) pytest tests/dataplane/detectors tests/dataplane/state
+	ANOMALY_KERNELS=python $(RUN) pytest tests/dataplane/detectors tests/dataplane/state tests/dataplane/ingest/remote_write
 
 .PHONY: senders
 senders: setup ## Real senders (Telegraf and the like, built once) through outages of pod and Redis
@@ -68,6 +68,10 @@ test: check unit senders api-server e2e ## Every test there is
 fmt: setup ## Mend what can be mended
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
+
+.PHONY: protobuf
+protobuf: setup ## Make Python of the .proto files anew, after a change of one
+	@$(RUN) hack/generate-protobuf
 
 .PHONY: bench
 bench: setup ## Measure what a sample costs, against a Go service (15 minutes; ARGS="--only W1,W2")

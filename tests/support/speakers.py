@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import cramjam
+
 from anomaly_dataplane.contract.config import IngestProtocol
+from protobuf_writer import RequestV2, request_v1, series_v1
 from running_pod import Answer
 
 
@@ -115,4 +118,64 @@ class JsonSpeaker:
         return Said("/api/v1/ingest", json.dumps(samples).encode())
 
 
-SPEAKERS: tuple[Speaker, ...] = (JsonSpeaker(),)
+@dataclass(frozen=True)
+class RemoteWriteSpeaker:
+    """Prometheus remote write 1.0, and 2.0 by its subclass."""
+
+    protocol: IngestProtocol = IngestProtocol.PROMETHEUS_REMOTE_WRITE
+    label: str = "remote_write"
+    success: int = 204
+    partial: int = 400
+
+    def say(self, told: Sequence[Told]) -> Said:
+        return self._said(list(told))
+
+    def say_with_a_bad_one(self, told: Sequence[Told]) -> Said:
+        half = len(told) // 2
+        return self._said([*told[:half], Told("", 1.0, told[0].time_ms), *told[half:]])
+
+    def say_rubbish(self) -> Said:
+        return Said("/api/v1/write", b"\0 rubbish {", self.headers())
+
+    def reason(self, answer: Answer) -> str:
+        assert answer.headers["Content-Type"].startswith("text/plain")
+        return answer.text
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "Content-Encoding": "snappy",
+            "Content-Type": "application/x-protobuf",
+            "X-Prometheus-Remote-Write-Version": "0.1.0",
+        }
+
+    def message(self, told: list[Told]) -> bytes:
+        return request_v1(*(series_v1(_pairs(each), (each.time_ms, each.value)) for each in told))
+
+    def _said(self, told: list[Told]) -> Said:
+        body = bytes(cramjam.snappy.compress_raw(self.message(told)))
+        return Said("/api/v1/write", body, self.headers())
+
+
+class RemoteWriteV2Speaker(RemoteWriteSpeaker):
+    """Prometheus remote write 2.0."""
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "Content-Encoding": "snappy",
+            "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+            "X-Prometheus-Remote-Write-Version": "2.0.0",
+        }
+
+    def message(self, told: list[Told]) -> bytes:
+        request = RequestV2()
+        for each in told:
+            request.add(_pairs(each), (each.time_ms, each.value))
+        return request.encode()
+
+
+def _pairs(told: Told) -> list[tuple[str, str]]:
+    name = [("__name__", told.metric)] if told.metric else []
+    return [*name, *sorted(told.labels.items())]
+
+
+SPEAKERS: tuple[Speaker, ...] = (JsonSpeaker(), RemoteWriteSpeaker(), RemoteWriteV2Speaker())

@@ -29,6 +29,8 @@ class ProtocolMetrics:
     def __init__(self, registry: dict[str, Counter | Gauge | Histogram], protocol: str) -> None:
         self._received = _counter(registry, "samples_received_total").labels(protocol)
         self._rejected = _counter(registry, "samples_rejected_total")
+        self._valueless = _counter(registry, "samples_valueless_total").labels(protocol)
+        self._closed = _counter(registry, "series_closed_total").labels(protocol)
         self._duration = _histogram(registry, "ingest_duration_seconds").labels(protocol)
         self._bad_requests = _counter(registry, "requests_rejected_total")
         self._protocol = protocol
@@ -36,6 +38,13 @@ class ProtocolMetrics:
     def received(self, samples: int) -> None:
         """Count the samples of one parsed request, good or bad."""
         self._received.inc(samples)
+
+    def without_value(self, valueless: int, closed: int) -> None:
+        """Count samples that only said that there was no value, and those that ended a series."""
+        if valueless:
+            self._valueless.inc(valueless)
+        if closed:
+            self._closed.inc(closed)
 
     def rejected(self, causes: Iterable[str]) -> None:
         """Count the bad ones of a request."""

@@ -76,6 +76,7 @@ class IngestProtocol(StrEnum):
     """How samples may come in over HTTP."""
 
     JSON = "JSON"
+    PROMETHEUS_REMOTE_WRITE = "PrometheusRemoteWrite"
 
 
 class RedisMode(StrEnum):
@@ -127,7 +128,9 @@ class Mqtt:
 class Ingest:
     """What is taken in: how, and how much."""
 
-    protocols: tuple[IngestProtocol, ...] = declare(ChoiceList(IngestProtocol), ["JSON"])
+    protocols: tuple[IngestProtocol, ...] = declare(
+        ChoiceList(IngestProtocol), [protocol.value for protocol in IngestProtocol]
+    )
     """What may be spoken; the paths of all others answer 404."""
     max_body_bytes: int = declare(Integer(1024, 67108864), 8388608)
     """Of one request, after decompression."""

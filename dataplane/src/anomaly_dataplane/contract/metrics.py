@@ -30,6 +30,18 @@ METRICS: tuple[Metric, ...] = (
         "Samples refused, by protocol and reason.",
         ("protocol", "reason"),
     ),
+    Metric(
+        "samples_valueless_total",
+        "counter",
+        "Samples that said, as Prometheus' NaN does, that there was no value; not scored.",
+        ("protocol",),
+    ),
+    Metric(
+        "series_closed_total",
+        "counter",
+        "Times that a sender said that a series has ended.",
+        ("protocol",),
+    ),
     Metric("samples_duplicate_total", "counter", "Samples that had been committed before."),
     Metric("samples_late_total", "counter", "Samples older than the allowed lateness or horizon."),
     Metric("samples_scored_total", "counter", "Samples that got a verdict (the window was warm)."),

@@ -11,6 +11,8 @@ ADMIN_PORT_NAME = "metrics"
 
 PATH_INGEST = "/api/v1/ingest"
 PATH_BACKFILL = "/api/v1/backfill"
+PATH_REMOTE_WRITE = "/api/v1/write"
+PATH_REMOTE_WRITE_PUSH = "/api/v1/push"
 PATH_STATS = "/api/v1/stats"
 PATH_ANOMALIES = "/api/v1/anomalies"
 PATH_LIVEZ = "/livez"

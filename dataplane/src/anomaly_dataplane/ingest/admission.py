@@ -46,4 +46,4 @@ def admit(parsed: Parsed, now_ms: float, max_future_seconds: float) -> Parsed:
             kept.times.append(time)
             kept.values.append(value)
     rejected.sort(key=lambda rejection: rejection.index)
-    return Parsed(kept, rejected)
+    return Parsed(kept, rejected, parsed.closed, parsed.valueless)

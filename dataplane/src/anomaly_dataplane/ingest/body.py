@@ -41,7 +41,7 @@ class BodyReader:
         return self._arriving_bytes
 
     async def read(self, request: web.Request, encoding: str) -> bytes:
-        """The body, unpacked; `encoding` is one of `unpack.ENCODINGS`.
+        """The body, unpacked; `encoding` is one that `unpack` knows.
 
         Raises:
             BadPayload: it is too large, or not what `encoding` says.
@@ -53,7 +53,7 @@ class BodyReader:
         return self.unpacked(body, encoding)
 
     def unpacked(self, body: bytes, encoding: str) -> bytes:
-        """The content of a body that is there as a whole; `encoding` is one of `unpack.ENCODINGS`.
+        """The content of a body that is there as a whole; `encoding` is one that `unpack` knows.
 
         Raises:
             BadPayload: it is too large, or not what `encoding` says.

@@ -77,6 +77,8 @@ class Intake:
         """
         parsed = admit(parsed, now_ms, self._limits.max_future_seconds)
         self._metrics.received(parsed.total)
+        if parsed.valueless or parsed.closed:
+            self._metrics.without_value(parsed.valueless, len(parsed.closed))
         if parsed.rejected:
             self._metrics.rejected(rejection.cause for rejection in parsed.rejected)
         return parsed, self._buffer.offer(parsed.batch) if parsed.batch.series else None

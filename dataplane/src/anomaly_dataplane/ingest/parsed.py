@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from anomaly_dataplane.errors import BatchTooLarge
 from anomaly_dataplane.sample import Batch
+from anomaly_dataplane.series import Series
 
 
 class Cause(StrEnum):
@@ -24,6 +25,7 @@ class Cause(StrEnum):
     SIZE = "size"  # a message with more bytes than are allowed
     TOPIC = "topic"  # of a message, matching no template
     RETAINED = "retained"  # a message that is not new
+    UNSUPPORTED = "unsupported"  # a kind of metric that is not scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,15 @@ class Parsed:
     Attributes:
         batch: the good ones, in request order.
         rejected: the bad ones, in order of index. All others are in `batch`.
+        closed: series whose sender said that they have ended, and when, in Unix milliseconds.
+        valueless: how many samples said, by the rules of their protocol, that there was nothing to
+            measure. They have no index and are no part of the total.
     """
 
     batch: Batch
     rejected: list[Rejection] = field(default_factory=list)
+    closed: list[tuple[Series, float]] = field(default_factory=list)
+    valueless: int = 0
 
     @property
     def total(self) -> int:

@@ -41,7 +41,7 @@ class Call(Protocol):
 
     @property
     def encoding(self) -> str:
-        """How the body is packed: one of `unpack.ENCODINGS`."""
+        """How the body is packed: one that `unpack` knows."""
         ...
 
     def parse(self, body: bytes, now_ms: float) -> Parsed:

@@ -11,9 +11,12 @@ from collections.abc import Collection, Mapping
 from aiohttp import hdrs
 
 from anomaly_dataplane.errors import BadPayload
+from anomaly_dataplane.ingest.snappy import unpack_block
 
 ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Values of Content-Encoding that are understood; empty if there is none."""
+SNAPPY = "snappy"
+"""The one encoding of Prometheus, and of nobody else."""
 
 _GZIP = 31  # zlib's window bits for "with gzip header and checksum"
 _ZLIB = 15
@@ -31,7 +34,7 @@ def content_encoding(
 
     Args:
         headers: by name, in any case.
-        understood: what the protocol takes, of `ENCODINGS`.
+        understood: what the protocol takes, of `ENCODINGS` and SNAPPY.
         told: the same in words, to who sends something else.
 
     Raises:
@@ -56,6 +59,8 @@ def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
     """
     if not body or encoding == "identity":
         return body
+    if encoding == SNAPPY:
+        return unpack_block(body, max_bytes)
     try:
         if encoding == "deflate":
             # The standard says zlib; some senders leave its header off, as browsers always took it.

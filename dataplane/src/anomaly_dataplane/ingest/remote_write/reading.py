@@ -1,0 +1,111 @@
+"""Reads a series of version 2.0 that is written as nearly all are.
+
+A kernel: `v2` calls it for every series of a request, each of which has dozens of references.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from anomaly_dataplane.detectors import pointers
+from anomaly_dataplane.ingest.remote_write import doubles
+from anomaly_dataplane.store import octets
+
+NUMBER_BYTES = 4
+"""Of a symbol's number, which is the same in all requests."""
+
+_REFERENCES, _SAMPLE, _METADATA = 0x0A, 0x12, 0x2A  # tags in a series
+_VALUE, _TIME, _START = 0x09, 0x10, 0x18  # tags in a sample
+_KIND = 0x08  # the first tag in metadata, if the kind is said
+_DOUBLE_BYTES = 8
+_LONGEST_VARINT = 8  # bytes: more would be a time beyond the year 2 000 000, or a negative one
+
+
+def read(spelled: bytes, numbers: bytes, point: array[float]) -> bytes:
+    """The series in numbers, which are the same for it in all requests, and its one sample.
+
+    Args:
+        spelled: a series: references to symbols, one sample, and metadata if there are any.
+        numbers: of the request's symbols, NUMBER_BYTES each.
+        point: gets the time in milliseconds and the value.
+
+    Returns:
+        A number for each reference, and the metric's kind as one byte more. Nothing if the series
+        is written in any other way, or refers to no symbol.
+    """
+    source, size = octets.fixed(spelled), len(spelled)
+    end = _field(source, 0, size, _REFERENCES)
+    if end < 0:
+        return b""
+    room = bytearray(NUMBER_BYTES * end + 1)
+    into = pointers.octets(room)
+    symbols = len(numbers) // NUMBER_BYTES
+    written = _spell(source, 2, end, octets.fixed(numbers), symbols, into)
+    sample = end + 2
+    end = _field(source, end, size, _SAMPLE)
+    if written < 0 or end < 0 or not _point(source, sample, end, pointers.doubles(point)):
+        return b""
+    into[written] = 0
+    if end < size:
+        if _field(source, end, size, _METADATA) != size:
+            return b""
+        if end + 4 <= size and source[end + 2] == _KIND and source[end + 3] < 128:
+            into[written] = source[end + 3]
+    return octets.taken(room, written + 1)
+
+
+def _field(source: bytes, at: int, size: int, tag: int) -> int:
+    """The place behind a field of fewer than 128 bytes; -1 if there is no such field."""
+    if at + 2 > size or source[at] != tag or source[at + 1] > 127:
+        return -1
+    end = at + 2 + source[at + 1]
+    return end if end <= size else -1
+
+
+def _spell(source: bytes, at: int, end: int, numbers: bytes, symbols: int, into: bytearray) -> int:
+    """Write the number of each symbol that is referred to; returns how much, -1 if one is not."""
+    written = 0
+    while at < end:
+        behind = _behind(source, at, end)
+        if behind < 0:
+            return -1
+        reference = _varint(source, at, behind)
+        if reference >= symbols:
+            return -1
+        place = NUMBER_BYTES * reference
+        written = octets.copy(into, written, numbers, place, NUMBER_BYTES)
+        at = behind
+    return written
+
+
+def _point(source: bytes, at: int, end: int, instant: array[float]) -> bool:
+    """Put time and value of a sample in their places; says whether they were all there was."""
+    instant[0] = instant[1] = 0.0
+    if at + _DOUBLE_BYTES < end and source[at] == _VALUE:
+        instant[1] = doubles.read(source, at + 1)
+        at += 1 + _DOUBLE_BYTES
+    if at < end and source[at] == _TIME:
+        behind = _behind(source, at + 1, end)
+        if behind < 0:
+            return False
+        instant[0] = _varint(source, at + 1, behind)
+        at = behind
+    if at < end and source[at] == _START:
+        at = _behind(source, at + 1, end)
+    return at == end
+
+
+def _behind(source: bytes, at: int, end: int) -> int:
+    """The place behind a varint, -1 if it is cut short or longer than any of ours."""
+    for place in range(at, min(at + _LONGEST_VARINT, end)):
+        if source[place] < 128:
+            return place + 1
+    return -1
+
+
+def _varint(source: bytes, at: int, behind: int) -> int:
+    found = 0
+    while behind > at:
+        behind -= 1
+        found = (found << 7) + (source[behind] & 127)
+    return found
