@@ -135,6 +135,7 @@ def test_every_value_reaches_the_pod(chart: Chart) -> None:
             "dataplane": {"image": "r/d:9"},
             "redis": {"image": "valkey:9"},
             "runbookUrl": "https://wiki.example/ap",
+            "endpointPorts": {"80": 30080, "443": 30443},
             "logLevel": "debug",
             "logFormat": "text",
             "extraEnv": [{"name": "HTTPS_PROXY", "value": "proxy:3128"}],
@@ -156,6 +157,7 @@ def test_every_value_reaches_the_pod(chart: Chart) -> None:
     assert spec["imagePullSecrets"] == [{"name": "login"}]
     assert env["ANOMALY_OPERATOR_DATAPLANE_IMAGE"] == "r/d:9"
     assert env["ANOMALY_OPERATOR_REDIS_IMAGE"] == "valkey:9"
+    assert env["ANOMALY_OPERATOR_ENDPOINT_PORTS"] == "443=30443,80=30080"
     assert env["ANOMALY_OPERATOR_RUNBOOK_URL"] == "https://wiki.example/ap"
     assert env["ANOMALY_OPERATOR_LOG_LEVEL"] == "debug"
     assert env["ANOMALY_OPERATOR_LOG_FORMAT"] == "text"

@@ -27,6 +27,7 @@ def test_the_defaults_pass_lint(chart: Chart) -> None:
         ({"redis": {"image": ""}}, "/redis/image"),
         ({"logLevel": "loud"}, "/logLevel"),
         ({"runbookUrl": "our wiki"}, "/runbookUrl"),
+        ({"endpointPorts": {"80": "30080"}}, "/endpointPorts/80"),
         ({"crds": {"keep": "yes"}}, "/crds/keep"),
         ({"serviceMonitor": {"interval": 30}}, "/serviceMonitor/interval"),
         ({"extraEnv": {"A": "b"}}, "/extraEnv"),

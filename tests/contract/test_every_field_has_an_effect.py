@@ -31,6 +31,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "ingest.mqtt.broker": {},
     "ingest.mqtt.topics": {},
     "ingest.mqtt": {"ingest": {"mqtt": MQTT}},
+    "expose.parentRefs": {"expose": {"type": "HTTPRoute", "parentRefs": [{"name": "public"}]}},
     "redis.secretRef": EXTERNAL,
     "redis.tls": EXTERNAL,
 }

@@ -15,7 +15,10 @@ from operators import Stage
 ROOT = Path(__file__).resolve().parents[2]
 Right = tuple[str, str, str]
 
-GROUPS = {kind.plural: kind.group for kind in (*kinds.CHILDREN, kinds.SECRET, kinds.PIPELINE)}
+GROUPS = {
+    kind.plural: kind.group
+    for kind in (*kinds.CHILDREN, kinds.SECRET, kinds.PIPELINE, kinds.GATEWAY)
+}
 
 
 def granted() -> set[Right]:
@@ -37,6 +40,8 @@ async def used() -> set[Right]:
     stage = Stage({"autoscaling": {"minReplicas": 2}, "networkPolicy": {"enabled": True}})
     await stage.settle()
     stage.edit({"image": "x:1"})
+    await stage.reconcile()
+    stage.edit({"expose": {"type": "HTTPRoute", "parentRefs": [{"name": "public"}]}})
     await stage.reconcile()
     for kind, name in [(kinds.DEPLOYMENT, "boiler"), (kinds.STATEFUL_SET, "boiler-redis")]:
         stage.cluster.failing["patch", kind.plural] = ApiError(422, "no")

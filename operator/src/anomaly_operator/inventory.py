@@ -138,6 +138,7 @@ _STATUS_FIELDS = (
     "currentRevision",
     "updateRevision",
     "loadBalancer",
+    "parents",
 )
 
 

@@ -47,6 +47,8 @@ EVENT = Kind("v1", "Event", "events")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+GATEWAY = Kind("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
@@ -61,6 +63,7 @@ CHILDREN = (
     DEPLOYMENT,
     STATEFUL_SET,
     INGRESS,
+    HTTP_ROUTE,
     NETWORK_POLICY,
     AUTOSCALER,
     DISRUPTION_BUDGET,
@@ -69,7 +72,7 @@ CHILDREN = (
 )
 """Watched, applied and pruned. Secrets are not among them: nobody may list those cluster-wide."""
 
-OPTIONAL = frozenset({SERVICE_MONITOR, PROMETHEUS_RULE})
+OPTIONAL = frozenset({HTTP_ROUTE, SERVICE_MONITOR, PROMETHEUS_RULE})
 """Kinds that a cluster may lack."""
 
 _BY_KIND = {(kind.api_version, kind.kind): kind for kind in (*CHILDREN, SECRET, PIPELINE, LEASE)}

@@ -73,7 +73,7 @@ def base(cr_name: str) -> str:
 
 
 def dataplane(cr_name: str) -> str:
-    """Deployment, Service, ServiceAccount, Ingress, HPA, PDB, ServiceMonitor, PrometheusRule."""
+    """Deployment, Service, ServiceAccount, route, HPA, PDB, ServiceMonitor, PrometheusRule."""
     return base(cr_name)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from anomaly_operator import names
+from anomaly_operator.gateways import Gateway
 from anomaly_operator.inventory import Child, ChildRef
 from anomaly_operator.kinds import Kind
 from anomaly_operator.stats import Stats
@@ -54,6 +55,8 @@ class Observed:
     samples_per_second: float | None
     served: frozenset[Kind]
     """The optional kinds that the cluster knows."""
+    gateway: Gateway | None
+    """The Gateway of an HTTPRoute, where it can be read."""
     now: datetime
     paused: bool = False
     """Whether the objects are left alone."""

@@ -21,6 +21,7 @@ from anomaly_operator.apply import Applied, Applier, Outcome, OwnedByOther, chec
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.desired import redis
 from anomaly_operator.errors import ApiError, InvalidSpec, Retry
+from anomaly_operator.gateways import Gateway, Gateways
 from anomaly_operator.inventory import ChildRef, Inventory, Key
 from anomaly_operator.kinds import Kind
 from anomaly_operator.observe import Failure, Observed
@@ -92,6 +93,7 @@ class Reconciler:
         self._jitter = jitter
         self._new_password = new_password
         self._applier = Applier(cluster, known)
+        self._gateways = Gateways(cluster, clock)
         self._memories: dict[Key, Memory] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -127,7 +129,9 @@ class Reconciler:
             await self._publish(key, body, self._invalid(body, error))
             return float(self._settings.resync_seconds)
 
-        served = frozenset([kind for kind in kinds.OPTIONAL if await self._cluster.serves(kind)])
+        served = frozenset(
+            [kind for kind in desired.optional(pipeline) if await self._cluster.serves(kind)]
+        )
         outcome = Outcome()
         paused = _paused(body)
         if not paused:
@@ -255,8 +259,14 @@ class Reconciler:
             stats=memory.stats,
             samples_per_second=memory.samples_per_second,
             served=served,
+            gateway=await self._gateway(pipeline, served),
             now=self._wall_clock(),
         )
+
+    async def _gateway(self, pipeline: Pipeline, served: frozenset[Kind]) -> Gateway | None:
+        if not pipeline.expose.http_route or kinds.HTTP_ROUTE not in served:
+            return None
+        return await self._gateways.of(pipeline.expose.parent_refs[0], pipeline.namespace)
 
     async def _pods(self, key: Key, component: str) -> tuple[Manifest, ...]:
         selector = observe.selector(key.name, component)
@@ -363,6 +373,6 @@ def _applied_before(body: Manifest) -> Verdict | None:
 
 def _refs(pipeline: Pipeline, objects: list[Manifest], served: frozenset[Kind]) -> set[ChildRef]:
     """What not to prune. An API that is away for a moment is no reason to delete its objects."""
-    if served < kinds.OPTIONAL:
+    if served < desired.optional(pipeline):
         objects = desired.objects(pipeline, served=kinds.OPTIONAL, redis_credentials="")
     return {ChildRef(each["kind"], each["metadata"]["name"]) for each in objects}

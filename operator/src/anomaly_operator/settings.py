@@ -26,6 +26,7 @@ class Settings:
     lease_seconds: int = 10
     dataplane_image: str = f"anomaly-pipeline/dataplane:{__version__}"
     redis_image: str = "redis:8.0"
+    endpoint_ports: tuple[tuple[int, int], ...] = ()
     runbook_url: str = "https://anomalypipeline.io/runbook"
     log_level: str = "INFO"
     log_format: str = "json"
@@ -78,6 +79,16 @@ def _image(text: str) -> str:
     if not re.fullmatch(r"\S+", text):
         raise ValueError("must be an image reference such as registry.example/name:tag")
     return text
+
+
+def _ports(text: str) -> tuple[tuple[int, int], ...]:
+    found = []
+    for part in text.split(","):
+        match = re.fullmatch(r"([0-9]{1,5})=([0-9]{1,5})", part.strip())
+        if match is None or not all(1 <= int(port) <= 65535 for port in match.groups()):
+            raise ValueError("must be pairs of ports such as 80=30080,443=30443")
+        found.append((int(match[1]), int(match[2])))
+    return tuple(found)
 
 
 def _url(text: str) -> str:
@@ -150,6 +161,12 @@ TABLE = (
         "redis_image",
         _image,
         "Image of the managed Redis where `spec.redis.managed.image` is empty.",
+    ),
+    Setting(
+        "endpoint_ports",
+        _ports,
+        "Where senders reach routes on another port than the one that Ingress or Gateway say, as "
+        "behind a NodePort: pairs such as `80=30080,443=30443`. Only status.endpoint shows it.",
     ),
     Setting(
         "runbook_url",

@@ -72,7 +72,8 @@ class Mqtt:
 class Expose:
     """How senders reach the pipeline."""
 
-    ingress: bool
+    type: str
+    parent_refs: tuple[Mapping[str, Any], ...]
     host: str
     path: str
     class_name: str
@@ -80,6 +81,20 @@ class Expose:
     tls_secret: str
     service_type: str
     service_port: int
+    endpoint_ports: Mapping[int, int]
+    """Ports on which routes are reached from outside, by the port that they say."""
+
+    @property
+    def ingress(self) -> bool:
+        return self.type == "Ingress"
+
+    @property
+    def http_route(self) -> bool:
+        return self.type == "HTTPRoute"
+
+    @property
+    def routed(self) -> bool:
+        return self.ingress or self.http_route
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +183,7 @@ def parse(body: Mapping[str, Any], settings: Settings) -> Pipeline:
         resources=spec["resources"],
         redis=_redis(meta["name"], spec["redis"], settings),
         mqtt=_mqtt(spec["ingest"]["mqtt"]),
-        expose=_expose(meta, spec["expose"]),
+        expose=_expose(meta, spec["expose"], settings),
         monitoring=Monitoring(
             service_monitor=spec["monitoring"]["serviceMonitor"],
             prometheus_rule=spec["monitoring"]["prometheusRule"],
@@ -229,17 +244,23 @@ def _mqtt(group: Mapping[str, Any]) -> Mqtt | None:
     return Mqtt(group["secretRef"]["name"]) if group["broker"] else None
 
 
-def _expose(meta: Mapping[str, Any], group: Mapping[str, Any]) -> Expose:
+def _expose(meta: Mapping[str, Any], group: Mapping[str, Any], settings: Settings) -> Expose:
     return Expose(
-        ingress=group["type"] == "Ingress",
+        type=group["type"],
+        parent_refs=tuple(group["parentRefs"]),
         host=group["host"],
-        path=group["path"] or f"/{meta['namespace']}/{meta['name']}",
+        path=_path(meta, group),
         class_name=group["ingressClassName"],
         annotations=group["annotations"],
         tls_secret=group["tls"]["secretName"],
         service_type=group["service"]["type"],
         service_port=group["service"]["port"],
+        endpoint_ports=dict(settings.endpoint_ports),
     )
+
+
+def _path(meta: Mapping[str, Any], group: Mapping[str, Any]) -> str:
+    return group["path"] or f"/{meta['namespace']}/{meta['name']}"
 
 
 def _document(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,8 +281,8 @@ def _document(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
     if not spec["ingest"]["mqtt"]["broker"]:
         groups["ingest"] = {k: v for k, v in spec["ingest"].items() if k != "mqtt"}
     identity = {name: meta[name] for name in ("namespace", "name", "uid")}
-    routed = spec["expose"]["type"] == "Ingress"
-    base_path = _expose(meta, spec["expose"]).path.rstrip("/") if routed else ""
+    routed = spec["expose"]["type"] != "None"
+    base_path = _path(meta, spec["expose"]).rstrip("/") if routed else ""
     return config.document(identity, base_path, groups)
 
 
@@ -317,6 +338,31 @@ RULES: tuple[Rule, ...] = (
         "spec.redis.managed.maxMemory",
         lambda spec: _matches(_MAX_MEMORY, spec["redis"]["managed"]["maxMemory"]),
         "must be a whole number followed by mb or gb, such as 256mb",
+    ),
+    (
+        "spec.expose.parentRefs",
+        lambda spec: spec["expose"]["type"] != "HTTPRoute" or bool(spec["expose"]["parentRefs"]),
+        "is required with type HTTPRoute: the Gateway to attach to, such as "
+        "[{name: public, namespace: gateways}]",
+    ),
+    (
+        "spec.expose.parentRefs",
+        lambda spec: spec["expose"]["type"] == "HTTPRoute" or not spec["expose"]["parentRefs"],
+        "must be empty unless type is HTTPRoute",
+    ),
+    (
+        "spec.expose.ingressClassName",
+        lambda spec: (
+            spec["expose"]["type"] != "HTTPRoute" or not spec["expose"]["ingressClassName"]
+        ),
+        "must be empty with type HTTPRoute, which names its Gateway in parentRefs",
+    ),
+    (
+        "spec.expose.tls.secretName",
+        lambda spec: (
+            spec["expose"]["type"] != "HTTPRoute" or not spec["expose"]["tls"]["secretName"]
+        ),
+        "must be empty with type HTTPRoute, whose certificate belongs to the Gateway's listener",
     ),
     (
         "spec.expose.host",

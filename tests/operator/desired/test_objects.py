@@ -121,12 +121,15 @@ def test_the_number_of_pods_is_left_to_the_autoscaler() -> None:
 
 
 def test_a_suspended_pipeline_runs_no_pods_and_keeps_the_rest() -> None:
-    """Nothing scales, nothing guards; Redis, with the state, and the route stay."""
+    """Nothing scales, guards or alerts; Redis, with the state, and the route stay."""
     wanted = {"suspend": True, "autoscaling": {"minReplicas": 2}}
 
     assert only("Deployment", wanted)["spec"]["replicas"] == 0
     assert only("StatefulSet", wanted, name="boiler-redis")["spec"]["replicas"] == 1
-    assert identities(objects()) - identities(objects(wanted)) == {"HorizontalPodAutoscaler/boiler"}
+    assert identities(objects()) - identities(objects(wanted)) == {
+        "HorizontalPodAutoscaler/boiler",
+        "PrometheusRule/boiler",
+    }
 
 
 def test_the_pod_template_is_merged_onto_ours_and_cannot_break_it() -> None:
@@ -291,6 +294,35 @@ def test_the_ingress_takes_host_path_class_tls_and_annotations() -> None:
     assert route["spec"]["tls"] == [{"secretName": "cert", "hosts": ["m.example.com"]}]
     assert route["spec"]["rules"][0]["host"] == "m.example.com"
     assert route["spec"]["rules"][0]["http"]["paths"][0]["path"] == "/x"
+
+
+def test_an_http_route_attaches_to_the_gateways_that_are_named() -> None:
+    """Host, path and annotations as for an Ingress, which there is none of then."""
+    parents = [{"name": "public", "namespace": "gateways", "sectionName": "https"}, {"name": "own"}]
+    expose = {
+        "type": "HTTPRoute",
+        "parentRefs": parents,
+        "host": "m.example.com",
+        "annotations": {"a": "b"},
+        "service": {"port": 8000},
+    }
+    route = only("HTTPRoute", {"expose": expose})
+    (rule,) = route["spec"]["rules"]
+
+    assert route["spec"]["parentRefs"] == parents
+    assert route["spec"]["hostnames"] == ["m.example.com"]
+    assert route["metadata"]["annotations"] == {"a": "b"}
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/team/boiler"}}]
+    assert rule["backendRefs"] == [{"name": "boiler", "port": 8000}]
+    assert "filters" not in rule
+    assert "Ingress/boiler" not in identities(objects({"expose": expose}))
+
+
+def test_the_pods_strip_the_path_of_either_route() -> None:
+    """Neither controller is asked to rewrite."""
+    for expose in ({}, {"type": "HTTPRoute", "parentRefs": [{"name": "g"}]}):
+        (text,) = only("ConfigMap", {"expose": expose}, name="boiler-config")["data"].values()
+        assert config.parse_json(text).base_path == "/team/boiler"
 
 
 def test_prometheus_finds_the_metrics_service_by_its_labels() -> None:

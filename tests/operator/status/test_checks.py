@@ -56,6 +56,7 @@ def observed(*children: Child, **changes: Any) -> Observed:
         "stats": None,
         "samples_per_second": None,
         "served": kinds.OPTIONAL,
+        "gateway": None,
         "now": START,
     }
     return Observed(**{**values, **changes})
@@ -172,48 +173,6 @@ def test_redis_is_judged_by_its_pod_and_by_what_the_pods_say(
     verdict = checks.redis_reachable(a_pipeline(wanted), seen)
 
     assert (verdict.status, verdict.reason) == found
-
-
-def a_route(*addresses: Manifest) -> Child:
-    return a_child(kinds.INGRESS, "boiler", {"loadBalancer": {"ingress": list(addresses)}})
-
-
-@pytest.mark.parametrize(
-    ("expose", "route", "found", "endpoint"),
-    [
-        ({}, None, ("False", "RouteMissing"), "http://boiler.team.svc"),
-        ({}, a_route(), ("Unknown", "AddressPending"), "http://boiler.team.svc"),
-        ({}, a_route({"ip": "192.0.2.1"}), ("True", "Admitted"), "http://192.0.2.1/team/boiler"),
-        (
-            {"tls": {"secretName": "s"}},
-            a_route({"hostname": "lb.example"}),
-            ("True", "Admitted"),
-            "https://lb.example/team/boiler",
-        ),
-        (
-            {"host": "m.example", "path": "/"},
-            a_route({"ip": "192.0.2.1"}),
-            ("True", "Admitted"),
-            "http://m.example",
-        ),
-        (
-            {"type": "None", "service": {"port": 8000}},
-            None,
-            ("True", "NotExposed"),
-            "http://boiler.team.svc:8000",
-        ),
-    ],
-)
-def test_the_route_counts_once_a_controller_has_given_it_an_address(
-    expose: Manifest, route: Child | None, found: tuple[str, str], endpoint: str
-) -> None:
-    """The endpoint is the best address that is known."""
-    pipeline = a_pipeline({"expose": expose})
-    seen = observed(*([route] if route else []))
-    verdict = checks.route_accepted(pipeline, seen)
-
-    assert (verdict.status, verdict.reason) == found
-    assert status.endpoint(pipeline, seen) == endpoint
 
 
 def an_autoscaler(state: str, reason: str, message: str = "m") -> Child:

@@ -15,6 +15,7 @@ from anomaly_operator.desired import (
     dashboard,
     deployment,
     disruptionbudget,
+    httproute,
     ingress,
     networkpolicy,
     prometheusrule,
@@ -47,30 +48,36 @@ def objects(
     found.append(service.service(pipeline))
     if pipeline.expose.ingress:
         found.append(ingress.ingress(pipeline))
+    if pipeline.expose.http_route and kinds.HTTP_ROUTE in served:
+        found.append(httproute.http_route(pipeline))
     found += networkpolicy.policies(pipeline)
     if pipeline.autoscaling.enabled and not pipeline.suspend:
         found.append(autoscaler.autoscaler(pipeline))
     if pipeline.min_pods > 1:  # with one pod a budget would only block the drain of its node
         found.append(disruptionbudget.disruption_budget(pipeline))
-    if pipeline.monitoring.service_monitor:
+    monitoring = pipeline.monitoring
+    if monitoring.service_monitor:
         found.append(service.metrics_service(pipeline))
-    wanted = [kind for kind in optional(pipeline) if kind in served]
-    if kinds.SERVICE_MONITOR in wanted:
-        found.append(servicemonitor.service_monitor(pipeline))
-    if kinds.PROMETHEUS_RULE in wanted:
+        if kinds.SERVICE_MONITOR in served:
+            found.append(servicemonitor.service_monitor(pipeline))
+    if alerting(pipeline) and kinds.PROMETHEUS_RULE in served:
         found.append(prometheusrule.prometheus_rule(pipeline))
-    if pipeline.monitoring.dashboard and kinds.SERVICE_MONITOR in served:
+    if monitoring.dashboard and kinds.SERVICE_MONITOR in served:
         found.append(dashboard.config_map(pipeline))  # without Prometheus it would show nothing
     return found
 
 
-def optional(pipeline: Pipeline) -> tuple[Kind, ...]:
-    """The kinds that are wanted and that a cluster may lack."""
-    return tuple(
-        kind
-        for kind, wanted in (
-            (kinds.SERVICE_MONITOR, pipeline.monitoring.service_monitor),
-            (kinds.PROMETHEUS_RULE, pipeline.monitoring.prometheus_rule),
-        )
-        if wanted
-    )
+def optional(pipeline: Pipeline) -> frozenset[Kind]:
+    """The kinds on which something wanted depends and that a cluster may lack."""
+    monitoring = pipeline.monitoring
+    wanted = {
+        kinds.HTTP_ROUTE: pipeline.expose.http_route,
+        kinds.SERVICE_MONITOR: monitoring.service_monitor or monitoring.dashboard,
+        kinds.PROMETHEUS_RULE: alerting(pipeline),
+    }
+    return frozenset(kind for kind, is_wanted in wanted.items() if is_wanted)
+
+
+def alerting(pipeline: Pipeline) -> bool:
+    """Whether there are alerts; of a suspended pipeline silence is no news."""
+    return pipeline.monitoring.prometheus_rule and not pipeline.suspend

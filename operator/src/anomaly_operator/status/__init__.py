@@ -13,7 +13,7 @@ from typing import Any
 from anomaly_operator import kinds, names, observe
 from anomaly_operator.errors import InvalidSpec
 from anomaly_operator.spec import Pipeline
-from anomaly_operator.status import checks, conditions
+from anomaly_operator.status import checks, conditions, route
 from anomaly_operator.status.conditions import Type
 from anomaly_operator.status.reasons import Reason
 
@@ -46,7 +46,7 @@ def compute(
         "conditions": conditions.merge(
             before.get("conditions") or (), verdicts, pipeline.generation, timestamp(observed.now)
         ),
-        "endpoint": endpoint(pipeline, observed),
+        "endpoint": route.endpoint(pipeline, observed),
         "replicas": int(workload.status.get("replicas", 0)) if workload is not None else 0,
         "readyReplicas": observe.ready_replicas(workload),
         "selector": observe.selector(pipeline.name, names.DATAPLANE),
@@ -69,17 +69,6 @@ def invalid(
     verdicts = {Type.SPEC_VALID: verdict, Type.READY: verdict}
     merged = conditions.merge(before.get("conditions") or (), verdicts, generation, timestamp(now))
     return {**before, "observedGeneration": generation, "conditions": merged}
-
-
-def endpoint(pipeline: Pipeline, observed: observe.Observed) -> str:
-    """Where to send samples: the route if it has a host, else the Service inside the cluster."""
-    expose = pipeline.expose
-    host = expose.host or checks.address(observed, pipeline)
-    if expose.ingress and host:
-        scheme = "https" if expose.tls_secret else "http"
-        return f"{scheme}://{host}{expose.path.rstrip('/')}"
-    port = "" if expose.service_port == 80 else f":{expose.service_port}"
-    return f"http://{names.dataplane(pipeline.name)}.{pipeline.namespace}.svc{port}"
 
 
 def rounded(per_second: float) -> str:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from anomaly_operator import kinds, names, observe
 from anomaly_operator.spec import Pipeline
+from anomaly_operator.status import route
 from anomaly_operator.status.conditions import Type, Verdict, no, unknown, yes
 from anomaly_operator.status.reasons import Reason
 
@@ -31,7 +32,7 @@ def verdicts(pipeline: Pipeline, observed: observe.Observed) -> dict[Type, Verdi
         Type.APPLIED: applied(observed),
         Type.WORKLOAD_AVAILABLE: workload_available(pipeline, observed),
         Type.REDIS_REACHABLE: redis_reachable(pipeline, observed),
-        Type.ROUTE_ACCEPTED: route_accepted(pipeline, observed),
+        Type.ROUTE_ACCEPTED: route.accepted(pipeline, observed),
         Type.AUTOSCALING_ACTIVE: autoscaling_active(pipeline, observed),
         Type.MONITORING_CONFIGURED: monitoring_configured(pipeline, observed),
         Type.DATA_FLOWING: data_flowing(observed),
@@ -106,36 +107,6 @@ def redis_reachable(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     return no(Reason.UNREACHABLE, f"The pods do not reach Redis: {why}")
 
 
-def route_accepted(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
-    """Whether a controller has taken up the route."""
-    if not pipeline.expose.ingress:
-        return yes(Reason.NOT_EXPOSED, "expose.type is None: reachable inside the cluster only.")
-    route = observed.child(kinds.INGRESS, names.dataplane(pipeline.name))
-    if route is None:
-        return no(Reason.ROUTE_MISSING, "The Ingress does not exist yet.")
-    if not address(observed, pipeline):
-        wanted = pipeline.expose.class_name
-        which = f'class "{wanted}"' if wanted else "the default class"
-        return unknown(
-            Reason.ADDRESS_PENDING,
-            f"No ingress controller has published an address for the Ingress yet; is one "
-            f"installed for {which}?",
-        )
-    return yes(Reason.ADMITTED, "An ingress controller serves the route.")
-
-
-def address(observed: observe.Observed, pipeline: Pipeline) -> str:
-    """The host name or IP that the ingress controller has published."""
-    route = observed.child(kinds.INGRESS, names.dataplane(pipeline.name))
-    if route is None:
-        return ""
-    for entry in (route.status.get("loadBalancer") or {}).get("ingress") or ():
-        found = entry.get("hostname") or entry.get("ip")
-        if found:
-            return str(found)
-    return ""
-
-
 def autoscaling_active(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     """Whether the HPA can do its work. Informs only."""
     if not pipeline.autoscaling.enabled:
@@ -162,11 +133,12 @@ def monitoring_configured(pipeline: Pipeline, observed: observe.Observed) -> Ver
     """Whether Prometheus and Grafana can find what is for them. Informs only."""
     monitoring = pipeline.monitoring
     main, board = names.dataplane(pipeline.name), names.dashboard(pipeline.name)
+    alerts = monitoring.prometheus_rule and not pipeline.suspend  # where silence is no news
     wanted = [
         (kind, name, needs, what)
         for asked, kind, name, needs, what in (
             (monitoring.service_monitor, kinds.SERVICE_MONITOR, main, kinds.SERVICE_MONITOR, ""),
-            (monitoring.prometheus_rule, kinds.PROMETHEUS_RULE, main, kinds.PROMETHEUS_RULE, ""),
+            (alerts, kinds.PROMETHEUS_RULE, main, kinds.PROMETHEUS_RULE, ""),
             (monitoring.dashboard, kinds.CONFIG_MAP, board, kinds.SERVICE_MONITOR, "dashboard"),
         )
         if asked

@@ -61,6 +61,8 @@ class Reason(StrEnum):
     NOT_EXPOSED = "NotExposed"
     ADDRESS_PENDING = "AddressPending"
     ROUTE_MISSING = "RouteMissing"
+    ROUTE_NOT_ACCEPTED = "RouteNotAccepted"
+    ACCEPTANCE_PENDING = "AcceptancePending"
 
     # AutoscalingActive
     SCALING_ACTIVE = "ScalingActive"
@@ -91,6 +93,7 @@ PASSING = frozenset(
         Reason.NOT_REPORTED,
         Reason.ADDRESS_PENDING,
         Reason.ROUTE_MISSING,
+        Reason.ACCEPTANCE_PENDING,
     }
 )
 """Reasons that a healthy start passes through; none is worth an event by itself."""
