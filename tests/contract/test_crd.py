@@ -17,8 +17,12 @@ from anomaly_dataplane.contract.fields import (
     ChoiceList,
     DecimalString,
     Duration,
+    Expression,
+    ExpressionMap,
     Group,
+    GroupList,
     Integer,
+    Moment,
     OptionalDecimalString,
     Text,
     TextList,
@@ -49,12 +53,15 @@ ALL = dict(fields(SPEC, "spec"))
 
 
 def pod_fields(of: type[Any], path: str) -> Iterator[tuple[str, dataclasses.Field[Any]]]:
-    """Every field of a group of the pods' document, those of groups within it too."""
+    """Every field of a group of the pods' config, by the path that the CRD gives it."""
     for field in dataclasses.fields(of):
         below = f"{path}.{camel(field.name)}"
+        kind = field.metadata["kind"]
         yield below, field
-        if isinstance(field.metadata["kind"], Group):
-            yield from pod_fields(field.metadata["kind"].of, below)
+        if isinstance(kind, Group):
+            yield from pod_fields(kind.of, below)
+        elif isinstance(kind, GroupList):
+            yield from pod_fields(kind.of, f"{below}[]")
 
 
 POD_FIELDS = {
@@ -63,6 +70,13 @@ POD_FIELDS = {
     if group.name in spec.POD_GROUPS
     for path, field in pod_fields(group.metadata["kind"].of, f"spec.{group.name}")
 }
+
+
+def required(path: str) -> bool:
+    """Whether the CRD wants a field of a list's items to be given."""
+    parent, _, name = path.rpartition(".")
+    node = ALL[parent.removesuffix("[]")]
+    return name in (node["items"] if parent.endswith("[]") else node).get("required", ())
 
 
 def test_the_groups_of_the_pods_have_exactly_their_fields() -> None:
@@ -75,21 +89,14 @@ def test_the_groups_of_the_pods_have_exactly_their_fields() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(POD_FIELDS))
-def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:
+def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:  # noqa: C901
     """The API server refuses exactly what a pod would refuse."""
     node, field = ALL[path], POD_FIELDS[path]
     kind = field.metadata["kind"]
 
-    if isinstance(kind, Group):
-        # A test below checks what the defaults of groups amount to.
-        assert node["type"] == "object"
-        return
-    assert node["default"] == field.metadata["default"]
-    if isinstance(kind, Text):
-        assert f"matches('{kind.pattern}')" in only_rule(node)["rule"]
-    elif isinstance(kind, TextList):
-        assert f"matches('{kind.pattern}')" in only_rule(node["items"])["rule"]
-    elif isinstance(kind, Integer):
+    if not required(path) and not isinstance(kind, Group):  # of groups, a test below looks closer
+        assert node["default"] == field.metadata["default"]
+    if isinstance(kind, Integer):
         assert (node["type"], node["minimum"], node["maximum"]) == (
             "integer",
             kind.minimum,
@@ -108,11 +115,41 @@ def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:
         allowed = f"{kind.minimum:g} to {kind.maximum:g}"
         assert f"{path} must be {empty}a decimal number from {allowed}" in message
         assert decimal_bounds(node) == (kind.minimum, kind.maximum)
-    else:
-        assert isinstance(kind, Duration), f"no comparison for {kind}"
+    elif isinstance(kind, Duration):
         bounds = duration_bounds(node)
         assert bounds == (kind.minimum_seconds, kind.maximum_seconds)
-        assert only_rule(node)["message"].startswith(f"{path} must be a duration from ")
+        assert re.match(rf"{named(path)} must be a duration from ", only_rule(node)["message"])
+    elif isinstance(kind, TextList):
+        check_pattern(node["items"], kind.pattern, path)
+    elif isinstance(kind, Text):
+        check_pattern(node, kind.pattern, path)
+    elif isinstance(kind, Expression):
+        assert node["maxLength"] == kind.max_length
+    elif isinstance(kind, ExpressionMap):
+        assert node["additionalProperties"] == {"type": "string", "maxLength": kind.max_length}
+    elif isinstance(kind, Moment):
+        assert (node["type"], node["format"]) == ("string", "date-time")
+    elif isinstance(kind, GroupList):
+        keys = [camel(kind.key)] if kind.key else None
+        assert node.get("x-kubernetes-list-map-keys") == keys
+    else:
+        assert isinstance(kind, Group), f"no comparison for {kind}"
+
+
+def named(path: str) -> str:
+    """How a message names a field: by its path, or by its name and the path of its list."""
+    parent, _, name = path.rpartition("[].")
+    return rf"({re.escape(path)}|{re.escape(name)} in {re.escape(parent)})"
+
+
+def check_pattern(node: Schema, pattern: str, path: str) -> None:
+    """A rule with the pods' pattern, or for what is any short text a length."""
+    bound = re.fullmatch(r"\^\S+?\{0,([0-9]+)\}\$", pattern)
+    if bound and "x-kubernetes-validations" not in node:
+        assert node["maxLength"] == int(bound[1]), path
+        return
+    escaped = pattern.replace("\\", "\\\\")
+    assert f"matches('{escaped}')" in only_rule(node)["rule"], path
 
 
 def test_partitions_have_the_bounds_of_the_pods() -> None:

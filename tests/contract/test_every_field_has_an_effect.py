@@ -39,6 +39,8 @@ BESIDE: dict[str, dict[str, Any]] = {
 
 VALUES: dict[str, Any] = {
     "autoscaling.minReplicas": 2,
+    "alerting.webhooks": [{"name": "on-call", "url": "https://host.example/hook"}],
+    "alerting.maintenance": [{"name": "service", "start": "2026-01-01T00:00:00Z"}],
     "autoscaling.metrics": [{"type": "External", "external": {"metric": {"name": "lag"}}}],
     "ingest.mqtt.broker": MQTT,
     "ingest.mqtt.topics": MQTT,

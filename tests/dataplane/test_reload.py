@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anomaly_dataplane.contract.config import Detection, PipelineConfig, parse
+from anomaly_dataplane.contract.config import Alerting, Detection, PipelineConfig, parse
 from anomaly_dataplane.reload import ConfigWatch
 
 
@@ -21,9 +21,14 @@ class Mount:
         self._swaps = 0
         self.path = folder / "pipeline.json"
         self.taken: list[Detection] = []
+        self.alerting: list[Alerting] = []
         self.path.symlink_to(folder / "data" / "pipeline.json")
         self.write({})
-        self.watch = ConfigWatch(self.path, parse({}), self.taken.append)
+        self.watch = ConfigWatch(self.path, parse({}), self.take)
+
+    def take(self, config: PipelineConfig) -> None:
+        self.taken.append(config.detection)
+        self.alerting.append(config.alerting)
 
     def write(self, document: object) -> None:
         """As the kubelet does: a new folder, then the link swapped."""

@@ -21,7 +21,10 @@ from samples import a_config
 
 ACL_RULES = (
     "+fcall +function|load +mget +hgetall +hlen +xrevrange "
-    "+getrange +set +setrange +pexpire +hset +hincrby +xadd"
+    "+hget +hscan +xrange "
+    "+get +getrange +set +setrange +pexpire +del +hset +hdel +hincrby +xadd +xlen +xtrim +xdel "
+    "+xgroup|create +xgroup|delconsumer +xreadgroup +xautoclaim +xack "
+    "+xinfo|consumers +xinfo|groups +xinfo|stream"
 )
 """What docs/redis.md says that the pods' user needs on any Redis."""
 

@@ -1,6 +1,6 @@
 """Composition root: builds the stages in the order of the data flow, and the public application.
 
-`serve.py` runs what is built here. Contexts unwind in reverse: watches, workers, store.
+`serve.py` runs what is built here. Contexts unwind in reverse: alerting, watches, workers, store.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from pathlib import Path
 from aiohttp import web
 
 from anomaly_dataplane import KERNELS
+from anomaly_dataplane.alerting.ledger import Ledger
+from anomaly_dataplane.alerting.memory_ledger import MemoryLedger
+from anomaly_dataplane.alerting.redis_ledger import RedisLedger
+from anomaly_dataplane.alerting.tasks import AlertingTasks
 from anomaly_dataplane.contract.config import IngestProtocol, PipelineConfig
 from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_STATS
 from anomaly_dataplane.front.server import Front
@@ -33,7 +37,9 @@ from anomaly_dataplane.series import SeriesTable
 from anomaly_dataplane.settings import Settings
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.connect import connect
+from anomaly_dataplane.store.keys import Keys
 from anomaly_dataplane.store.memory_store import MemoryStore
+from anomaly_dataplane.store.redis_store import RedisStore
 from anomaly_dataplane.telemetry import Telemetry
 from anomaly_dataplane.workers import Workers
 
@@ -56,6 +62,8 @@ class Pod:
     bodies: BodyReader
     protocols: Mapping[IngestProtocol, WireProtocol]
     endpoints: Mapping[str, Endpoint]
+    ledger: Ledger
+    alerting: AlertingTasks
     consumer: Consumer | None = None
 
 
@@ -89,6 +97,7 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
         for intake in (Intake(limits, workers, telemetry.protocol(protocol.label)),)
         for path, dialect in protocol.dialects.items()
     }
+    ledger = _ledger(config, store)
     return Pod(
         settings,
         config,
@@ -99,8 +108,18 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
         bodies,
         protocols,
         endpoints,
+        ledger,
+        AlertingTasks(ledger, config, telemetry, Path(settings.webhook_secret_dir)),
         mqtt_consumer(settings, config, parts.table, workers, telemetry),
     )
+
+
+def _ledger(config: PipelineConfig, store: Store) -> Ledger:
+    """What alerting keeps, beside what the store keeps."""
+    if isinstance(store, RedisStore):
+        partitions = config.redis.partitions
+        return RedisLedger(store, Keys(config.pipeline.uid, partitions), partitions)
+    return MemoryLedger(store if isinstance(store, MemoryStore) else MemoryStore())
 
 
 def http_app(pod: Pod) -> web.Application:
@@ -195,8 +214,13 @@ def _consuming(consumer: Consumer) -> Callable[[web.Application], AsyncIterator[
 
 def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_: web.Application) -> AsyncIterator[None]:
-        reload = ConfigWatch(Path(pod.settings.config), pod.config, pod.workers.update)
-        async with running(watch_store(pod.store, pod.readiness, pod.telemetry), reload.run()):
+        def take_over(config: PipelineConfig) -> None:
+            pod.workers.update(config.detection)
+            pod.alerting.update(config.alerting)
+
+        reload = ConfigWatch(Path(pod.settings.config), pod.config, take_over)
+        watches = running(watch_store(pod.store, pod.readiness, pod.telemetry), reload.run())
+        async with watches, pod.alerting.running():
             yield
 
     return context

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from anomaly_dataplane.contract.config import HOT_FIELDS, Detection, PipelineConfig, parse_json
+from anomaly_dataplane.contract.config import HOT_FIELDS, PipelineConfig, parse_json
 from anomaly_dataplane.contract.fields import InvalidConfig, camel
 
 INTERVAL_SECONDS = 5.0
@@ -27,11 +27,11 @@ class ConfigWatch:
     Args:
         path: of the document.
         running: what the pod runs on.
-        update: is given changed thresholds.
+        update: is given the config with what changed.
     """
 
     def __init__(
-        self, path: Path, running: PipelineConfig, update: Callable[[Detection], None]
+        self, path: Path, running: PipelineConfig, update: Callable[[PipelineConfig], None]
     ) -> None:
         self._path = path
         self._running = running
@@ -61,7 +61,7 @@ class ConfigWatch:
         if cold:
             logger.warning("changed config needs a restart of the pod: %s", ", ".join(cold))
         elif changes:
-            self._update(wanted.detection)
+            self._update(wanted)
             self._running = wanted
             told = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in changes.items())
             logger.info("changed config taken over: %s", told)

@@ -198,6 +198,13 @@ class Settings:
         "path",
         "A mounted Secret with credentials and certificates for the MQTT broker.",
     )
+    webhook_secret_dir: str = _setting(
+        runtime.ENV_WEBHOOK_SECRET_DIR,
+        _text,
+        runtime.WEBHOOK_SECRET_DIR,
+        "path",
+        "The Secrets of webhooks, each mounted in a folder of the webhook's name.",
+    )
     pod_name: str = _setting(
         runtime.ENV_POD_NAME,
         _text,

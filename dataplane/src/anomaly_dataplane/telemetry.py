@@ -106,6 +106,9 @@ class Telemetry:
         self._redis_errors = _counter(metrics, "redis_errors_total")
         self._redis_up = _gauge(metrics, "redis_up")
         self._loop_lag = _gauge(metrics, "event_loop_lag_seconds")
+        self._alerts_open = _gauge(metrics, "alerts_open")
+        self._deliveries = _counter(metrics, "alert_deliveries_total")
+        self._anomalies_lost = _counter(metrics, "anomalies_lost_total").labels()
         self._refused = _counter(metrics, "requests_refused_total")
         self._bad_requests = _counter(metrics, "requests_rejected_total")
         self._defects = _counter(metrics, "requests_failed_total").labels()
@@ -182,6 +185,15 @@ class Telemetry:
 
     def store_up(self, up: bool) -> None:
         self._redis_up.set(up)
+
+    def alerts_open(self, count: int) -> None:
+        self._alerts_open.set(count)
+
+    def anomalies_lost(self, count: int) -> None:
+        self._anomalies_lost.inc(count)
+
+    def delivered(self, receiver: str, result: str, count: int) -> None:
+        self._deliveries.labels(receiver, result).inc(count)
 
 
 def _build(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:

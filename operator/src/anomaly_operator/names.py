@@ -97,6 +97,11 @@ def redis(cr_name: str) -> str:
     return f"{base(cr_name)}-redis"
 
 
+def webhook_volume(name: str) -> str:
+    """The pod's volume with the Secret of this webhook, whose name has at most 50 letters."""
+    return f"webhook-{name}"
+
+
 def selector(cr_name: str, component: str) -> dict[str, str]:
     """What selects the pods of a component; immutable in a Deployment, so it never grows."""
     return {LABEL_NAME: APP, LABEL_INSTANCE: base(cr_name), LABEL_COMPONENT: component}

@@ -58,7 +58,10 @@ def test_an_empty_document_is_a_complete_pipeline() -> None:
             "redis.sentinelMaster: must be empty unless mode is Sentinel",
         ),
         ({"redis": {"tls": {"enabled": 1}}}, "redis.tls.enabled: must be true or false, not 1"),
-        ({"detektion": {}}, "detektion: unknown field; known: basePath, buffer, detection"),
+        (
+            {"detektion": {}},
+            "detektion: unknown field; known: alerting, basePath, buffer, detection",
+        ),
         ({"detection": []}, "detection: must be an object, not []"),
         ({"version": 2}, "version: must be 1 to 1, not 2"),
         ({"basePath": "no-slash"}, "basePath: must be a string like '/default/boiler-room'"),

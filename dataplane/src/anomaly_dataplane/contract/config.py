@@ -18,10 +18,14 @@ from anomaly_dataplane.contract.fields import (
     ChoiceList,
     DecimalString,
     Duration,
+    Expression,
+    ExpressionMap,
     FieldError,
     Group,
+    GroupList,
     Integer,
     InvalidConfig,
+    Moment,
     OptionalDecimalString,
     Text,
     TextList,
@@ -39,6 +43,10 @@ SENTINEL_MASTER_PATTERN = r"^[A-Za-z0-9._-]{0,255}$"
 OPTIONAL_HOST_PORT_PATTERN = r"^([A-Za-z0-9._-]+:[0-9]{1,5})?$"
 MQTT_GROUP_PATTERN = r"^[A-Za-z0-9._-]{0,128}$"
 SECRET_NAME_PATTERN = r"^[a-z0-9.-]{0,253}$"  # noqa: S105  # of names, not a password
+URL_PATTERN = r"^https?://[A-Za-z0-9.\[\]:_-]+(/[^\s]*)?$"
+RECEIVER_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$"
+LABEL_PATTERN = r"^[^\s]{0,128}$"
+MAX_EXPRESSION = 1024
 _ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$"
 
 
@@ -77,6 +85,12 @@ class IngestProtocol(StrEnum):
 
     JSON = "JSON"
     PROMETHEUS_REMOTE_WRITE = "PrometheusRemoteWrite"
+
+
+class MaintenanceMode(StrEnum):
+    """What a maintenance window keeps from happening."""
+
+    SUPPRESS = "Suppress"
 
 
 class RedisMode(StrEnum):
@@ -189,6 +203,72 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """Alertmanagers that hear of every alert, each of them."""
+
+    urls: tuple[str, ...] = declare(TextList(URL_PATTERN, "http://alertmanager:9093"), [])
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A receiver of every notice, as JSON."""
+
+    name: str = declare(Text(RECEIVER_PATTERN, "on-call"), "webhook")
+    url: str = declare(Text(URL_PATTERN, "https://example.com/hook"), "http://localhost")
+    secret_ref: SecretRef = declare(Group(SecretRef), {})
+    """Whose key `secret` signs what is sent; without one nothing is signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which series: regular expressions for the whole metric name and whole label values."""
+
+    metric: str = declare(Expression(MAX_EXPRESSION), "")
+    labels: Mapping[str, str] = declare(ExpressionMap(MAX_EXPRESSION), {})
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceWindow:
+    """A span of time in which nobody wants to hear of some series."""
+
+    name: str = declare(Text(RECEIVER_PATTERN, "weekly-service"), "window")
+    start: float = declare(Moment(), "1970-01-01T00:00:00Z")
+    duration_seconds: float = declare(Duration(1, 366 * 86400), "1h")
+    every_seconds: float = declare(Duration(0, 366 * 86400), "0s")
+    """From one start to the next; 0 for a window that comes once."""
+    match: Match = declare(Group(Match), {})
+    mode: MaintenanceMode = declare(Choice(MaintenanceMode), "Suppress")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertGroup:
+    """When many series in trouble are one alert."""
+
+    by: str = declare(Text(LABEL_PATTERN, "device"), "device")
+    """Series with one value of this label are a group; empty: no groups."""
+    percent: int = declare(Integer(1, 100), 50)
+    """Of a group's series that must be in trouble at once."""
+    min_series: int = declare(Integer(2, 100000), 5)
+    """How many these must be at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """Who hears of anomalies, and how often."""
+
+    alertmanager: Alertmanager = declare(Group(Alertmanager), {})
+    webhooks: tuple[Webhook, ...] = declare(GroupList(Webhook, "name"), [])
+    cool_down_seconds: float = declare(Duration(0, 7 * 86400), "5m")
+    """Between two notices of one series and side; a resolve never waits."""
+    resolve_after_seconds: float = declare(Duration(1, 30 * 86400), "24h")
+    """An alert without an anomaly for so long is resolved, if it has not recovered before."""
+    retry_for_seconds: float = declare(Duration(1, 7 * 86400), "1h")
+    """How long a webhook is tried again before a notice goes to the dead letters."""
+    group: AlertGroup = declare(Group(AlertGroup), {})
+    maintenance: tuple[MaintenanceWindow, ...] = declare(GroupList(MaintenanceWindow, "name"), [])
+
+
+@dataclass(frozen=True, slots=True)
 class RedisTLS:
     """Encryption of every connection to Redis, Sentinels included."""
 
@@ -231,6 +311,7 @@ class PipelineConfig:
     buffer: Buffer = declare(Group(Buffer), {})
     workers: Workers = declare(Group(Workers), {})
     detection: Detection = declare(Group(Detection), {})
+    alerting: Alerting = declare(Group(Alerting), {})
     redis: Redis = declare(Group(Redis), {})
 
 
@@ -246,6 +327,16 @@ HOT_FIELDS = frozenset(
         "score",
         "holdOffSamples",
         "repeatAfterSamples",
+    )
+) | frozenset(
+    f"alerting.{name}"
+    for name in (
+        "coolDown",
+        "resolveAfter",
+        "retryFor",
+        "maintenance",
+        "group",
+        *("group.by", "group.percent", "group.minSeries"),
     )
 )
 """What a running pod picks up from a changed document; any other change needs a new pod."""

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -160,6 +161,70 @@ class TextList:
             raise FieldError(path, f"must be a list of strings, not {raw!r}")
         item = Text(self.pattern, self.example)
         return tuple(item.read(value, f"{path}[{i}]") for i, value in enumerate(raw))
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A regular expression, of a bounded length; an empty one stands for anything."""
+
+    max_length: int
+
+    def read(self, raw: object, path: str) -> str:
+        if not isinstance(raw, str):
+            raise FieldError(path, f"must be a string, not {raw!r}")
+        if len(raw) > self.max_length:
+            raise FieldError(path, f"must be at most {self.max_length} characters long")
+        try:
+            re.compile(raw)
+        except (re.error, RecursionError) as error:
+            raise FieldError(path, f"is no regular expression: {error}") from None
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionMap:
+    """Names, each with a regular expression."""
+
+    max_length: int
+
+    def read(self, raw: object, path: str) -> Mapping[str, str]:
+        if not isinstance(raw, Mapping):
+            raise FieldError(path, f"must be an object of strings, not {raw!r}")
+        kind = Expression(self.max_length)
+        return {str(name): kind.read(value, f"{path}.{name}") for name, value in raw.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time as RFC 3339 with a zone, read into seconds since 1970."""
+
+    def read(self, raw: object, path: str) -> float:
+        try:
+            moment = datetime.fromisoformat(raw)  # type: ignore[arg-type]  # a wrong type is caught
+        except (TypeError, ValueError):
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            example = "2026-01-01T00:00:00Z"
+            raise FieldError(path, f"must be a time with a zone, like {example!r}, not {raw!r}")
+        return moment.timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupList:
+    """A list of objects, each declared by the dataclass `of`; `key` tells them apart."""
+
+    of: type[Any]
+    key: str = ""
+
+    def read(self, raw: object, path: str) -> tuple[object, ...]:
+        if not isinstance(raw, list):
+            raise FieldError(path, f"must be a list of objects, not {raw!r}")
+        items = tuple(read_group(self.of, item, f"{path}[{i}]") for i, item in enumerate(raw))
+        keys = [getattr(item, self.key) for item in items] if self.key else []
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise FieldError(f"{path}[{i}].{camel(self.key)}", f"{key!r} is there twice")
+        return items
 
 
 @dataclass(frozen=True, slots=True)

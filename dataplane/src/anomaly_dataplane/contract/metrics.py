@@ -47,6 +47,18 @@ METRICS: tuple[Metric, ...] = (
     Metric("samples_scored_total", "counter", "Samples that got a verdict (the window was warm)."),
     Metric("outliers_total", "counter", "Samples beyond the threshold of the sliding Z-score."),
     Metric("anomalies_total", "counter", "Anomalies raised, by evidence family.", ("family",)),
+    Metric("alerts_open", "gauge", "Open alerts of the partitions that this pod looks after."),
+    Metric(
+        "alert_deliveries_total",
+        "counter",
+        "Alerts sent, by receiver and result: delivered, failed (tried again), dead (given up).",
+        ("receiver", "result"),
+    ),
+    Metric(
+        "anomalies_lost_total",
+        "counter",
+        "Anomalies that left the outbox before they became alerts.",
+    ),
     Metric("requests_refused_total", "counter", "Requests answered 503, by reason.", ("reason",)),
     Metric("requests_rejected_total", "counter", "Requests answered 4xx, by code.", ("code",)),
     Metric("requests_failed_total", "counter", "Requests answered 500: defects of the pod."),

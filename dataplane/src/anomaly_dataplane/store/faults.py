@@ -48,8 +48,10 @@ class Fault:
 
 
 RIGHTS = (
-    "the ACL user needs +fcall +mget +hgetall +hlen +xrevrange +function|load, what the Function "
-    "calls (+getrange +set +setrange +pexpire +hset +hincrby +xadd), +cluster|slots +asking with "
+    "the ACL user needs +fcall +mget +hgetall +hlen +hget +hscan +xrange +xrevrange "
+    "+function|load, what the Functions call (+get +getrange +set +setrange +pexpire +del +hset "
+    "+hdel +hincrby +xadd +xlen +xtrim +xdel +xgroup|create +xgroup|delconsumer +xreadgroup "
+    "+xautoclaim +xack +xinfo|consumers +xinfo|groups +xinfo|stream), +cluster|slots +asking with "
     "a Cluster or +role with Sentinel, and the keys ~{*"
 )
 

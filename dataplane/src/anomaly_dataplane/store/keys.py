@@ -7,8 +7,17 @@ from anomaly_dataplane.series import Series
 STATE_TTL_MS = 14 * 24 * 3600 * 1000
 """A series that sends nothing for two weeks is forgotten; refreshed once a turn of its window."""
 
-OUTBOX_LENGTH = 10_000
-"""Anomalies that a partition's stream keeps, about; the oldest go first."""
+OUTBOX_HISTORY = 10_000
+"""Anomalies that a partition's stream keeps, about; older ones go once alerting handled them."""
+
+OUTBOX_LENGTH = 2 * OUTBOX_HISTORY
+"""Anomalies that it holds at most, about, when nobody handles them."""
+
+ALERT_QUEUE_LENGTH = 10_000
+"""Notices that wait for one receiver, a partition; further ones go to the dead letters."""
+
+DEAD_LETTERS = 1_000
+"""Notices that could not be delivered, of which a partition keeps the last, about."""
 
 
 class Keys:
@@ -36,3 +45,19 @@ class Keys:
     def totals(self, partition: int) -> bytes:
         """Hash: counters of the partition (`Totals`)."""
         return f"{self._prefixes[partition]}totals".encode()
+
+    def lease(self, partition: int) -> bytes:
+        """String: which pod looks after the partition's alerts; it expires."""
+        return f"{self._prefixes[partition]}lease".encode()
+
+    def alerts(self, partition: int) -> bytes:
+        """Hash: alert key -> alert as JSON, and their `revision`."""
+        return f"{self._prefixes[partition]}alerts".encode()
+
+    def queue(self, partition: int, receiver: str) -> bytes:
+        """Stream: notices that a receiver has yet to be told, each in the field `notice`."""
+        return f"{self._prefixes[partition]}notices:{receiver}".encode()
+
+    def dead_letters(self, partition: int) -> bytes:
+        """Stream: notices that were given up, each in the field `letter`."""
+        return f"{self._prefixes[partition]}deadletters".encode()

@@ -12,11 +12,17 @@ from anomaly_dataplane.store import VERSION_BYTES, Totals, Writes
 
 
 class MemoryStore:
-    """A Store over dictionaries. One object may serve several pods of a test."""
+    """A Store over dictionaries. One object may serve several pods of a test.
+
+    Attributes:
+        series: by id, those that have a block.
+        outbox: (time of the commit, anomaly), oldest first.
+    """
 
     def __init__(self) -> None:
         self._blocks: dict[str, bytearray] = {}
-        self._anomalies: list[tuple[int, Anomaly]] = []
+        self.series: dict[str, Series] = {}
+        self.outbox: list[tuple[int, Anomaly]] = []
         self._samples = 0
         self._outliers = 0
         self._last_sample_ms = 0
@@ -24,7 +30,7 @@ class MemoryStore:
     @property
     def events(self) -> list[Anomaly]:
         """The outbox, oldest first."""
-        return [event for _, event in self._anomalies]
+        return [event for _, event in self.outbox]
 
     async def read(self, partition: int, series: Sequence[Series]) -> list[bytes | None]:
         blocks = (self._blocks.get(item.id) for item in series)
@@ -43,9 +49,10 @@ class MemoryStore:
                 at = DOUBLE * offset
                 block[at : at + len(data)] = data
             self._blocks[write.series.id] = block
+            self.series[write.series.id] = write.series
             self._samples += write.accepted
             self._outliers += write.outliers
-            self._anomalies += ((now_ms, event) for event in write.anomalies)
+            self.outbox += ((now_ms, event) for event in write.anomalies)
             self._last_sample_ms = now_ms
         return refused
 
@@ -64,7 +71,7 @@ class MemoryStore:
     async def anomalies(self, since_ms: int, limit: int) -> list[Anomaly]:
         recent = [
             event
-            for at, event in reversed(self._anomalies)
+            for at, event in reversed(self.outbox)
             if at >= since_ms and event.kind is Kind.RAISED
         ]
         return recent[:limit]

@@ -44,7 +44,9 @@ LONGEST_PAUSE_SECONDS = 0.4
 REDIRECTIONS = 5
 """Followed at once; more of them are a topology in flux, which is waited for."""
 
-_LOAD = pack("FUNCTION", "LOAD", "REPLACE", wire.SOURCE)
+_LIBRARIES = tuple(
+    pack("FUNCTION", "LOAD", "REPLACE", source) for source in (wire.SOURCE, wire.ALERTING_SOURCE)
+)
 
 FOLLOWED = frozenset({Remedy.MOVE, Remedy.ASK, Remedy.LOAD})
 
@@ -144,6 +146,14 @@ class RedisStore:
         numbers = {address: i for i, address in enumerate(dict.fromkeys(addresses))}
         return [numbers[address] for address in addresses]
 
+    async def ask(self, partition: int, request: bytes) -> Any:
+        """The reply to one packed request that may be made twice, by one try.
+
+        Raises:
+            StoreUnavailable: whether it was done, nobody knows.
+        """
+        return await self._hot(partition, request, patient=False)
+
     async def ping(self) -> None:
         # A commit of nothing: Redis refuses it for every reason for which it would refuse one.
         await self._each_partition(self._empty_commit)
@@ -242,12 +252,13 @@ class RedisStore:
         return None
 
     async def _load(self, link: Link) -> RedisError | None:
-        """Load the Function. Several pods may do so at once: it is the same one."""
+        """Load the Functions. Several pods may do so at once: they are the same."""
         try:
-            await link.call(_LOAD)
+            for library in _LIBRARIES:
+                await link.call(library)
         except RedisError as error:
             return error
-        logger.info("loaded the Function on %s:%d", *link.address)
+        logger.info("loaded the Functions on %s:%d", *link.address)
         return None
 
     async def _primary(self, partition: int) -> Link:

@@ -19,6 +19,8 @@ from anomaly_dataplane.store.request import build
 
 FUNCTION = "anomaly_pipeline_commit_3"
 SOURCE = Path(__file__).with_name("commit.lua").read_text(encoding="utf-8")
+ALERTING_SOURCE = Path(__file__).with_name("alerting.lua").read_text(encoding="utf-8")
+"""Of the Functions that `alerting/redis_ledger.py` calls."""
 
 _CALL = b"$5\r\nFCALL\r\n$%d\r\n%b\r\n" % (len(FUNCTION), FUNCTION.encode())
 

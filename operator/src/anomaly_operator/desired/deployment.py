@@ -74,6 +74,7 @@ def _pod(pipeline: Pipeline) -> dict[str, Any]:
             {"name": "tmp", "emptyDir": {}},
             *_redis_volumes(pipeline),
             *_mqtt_volumes(pipeline),
+            *(_webhook_volume(name, secret) for name, secret in _webhooks(pipeline)),
         ],
     }
     if pipeline.image_pull_secrets:
@@ -108,6 +109,7 @@ def _container(pipeline: Pipeline) -> dict[str, Any]:
                 {"name": volume["name"], "mountPath": runtime.MQTT_SECRET_DIR, "readOnly": True}
                 for volume in _mqtt_volumes(pipeline)
             ),
+            *(_webhook_mount(name) for name, _ in _webhooks(pipeline)),
         ],
     }
 
@@ -131,6 +133,33 @@ def _mqtt_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
         return []
     secret = {"secretName": pipeline.mqtt.secret, "optional": True, "defaultMode": 0o444}
     return [{"name": "mqtt", "secret": secret}]
+
+
+def _webhooks(pipeline: Pipeline) -> list[tuple[str, str]]:
+    """(name, Secret) of the webhooks that sign what they send."""
+    webhooks = pipeline.document["alerting"]["webhooks"]
+    named = [(webhook["name"], webhook["secretRef"]["name"]) for webhook in webhooks]
+    return [(name, secret) for name, secret in named if secret]
+
+
+def _webhook_volume(name: str, secret: str) -> dict[str, Any]:
+    """A webhook's Secret. Optional: ingest never waits for it, and a notice does until it is there.
+
+    Only its one key, whatever else the Secret holds.
+    """
+    key = runtime.SECRET_KEY_WEBHOOK
+    source = {
+        "secretName": secret,
+        "optional": True,
+        "defaultMode": 0o444,
+        "items": [{"key": key, "path": key}],
+    }
+    return {"name": names.webhook_volume(name), "secret": source}
+
+
+def _webhook_mount(name: str) -> dict[str, Any]:
+    path = f"{runtime.WEBHOOK_SECRET_DIR}/{name}"
+    return {"name": names.webhook_volume(name), "mountPath": path, "readOnly": True}
 
 
 def _env(pipeline: Pipeline) -> list[dict[str, Any]]:

@@ -1,0 +1,225 @@
+"""Tells one webhook each notice: signed, in order, tried again, given up after a bound.
+
+What waits is in Redis, so any pod goes on where another one stopped; a notice may come twice, with
+the same id. Signatures are those of the Standard Webhooks specification.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from aiohttp import ClientSession
+
+from anomaly_dataplane.alerting.delivery.alertmanager import summary
+from anomaly_dataplane.alerting.delivery.http import Answer, Backoff, Bell, Outcome, post
+from anomaly_dataplane.alerting.ledger import Ledger
+from anomaly_dataplane.alerting.notices import Notice
+from anomaly_dataplane.contract.config import Identity, Webhook
+from anomaly_dataplane.errors import StoreUnavailable
+from anomaly_dataplane.ingest.timestamps import rfc3339
+from anomaly_dataplane.observer import Observer
+
+VERSION = "anomalypipeline.io/notice/v1"
+"""Of the body. Fields may be added to it; another meaning gets another version."""
+
+MOST_QUEUED = 50
+_WAIT_SECONDS = 1.0
+_PREFIX = "whsec_"
+
+_notices = msgspec.json.Decoder(Notice)
+logger = logging.getLogger(__name__)
+
+
+class BadSecret(Exception):
+    """The secret that signs cannot be read."""
+
+
+class WebhookSender:
+    """Empties one webhook's queues in the partitions that this pod looks after.
+
+    Args:
+        webhook: whom to tell.
+        pipeline: whose alerts they are.
+        ledger: where the queues are.
+        held: the partitions that this pod looks after.
+        retry_for_seconds: how old a notice that cannot be delivered may grow.
+        secret_dir: where each webhook's Secret is mounted, in a folder of its name.
+        client: to POST with.
+        observer: is told how it went.
+        wall_clock: Unix time in seconds.
+        backoff: after failures.
+    """
+
+    def __init__(
+        self,
+        webhook: Webhook,
+        pipeline: Identity,
+        ledger: Ledger,
+        held: Callable[[], Sequence[int]],
+        retry_for_seconds: Callable[[], float],
+        secret_dir: Path,
+        client: ClientSession,
+        observer: Observer,
+        wall_clock: Callable[[], float] = time.time,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.bell = Bell()
+        self._webhook = webhook
+        self._name = f"webhook/{webhook.name}"
+        self._pipeline = pipeline
+        self._ledger = ledger
+        self._held = held
+        self._retry_for_seconds = retry_for_seconds
+        self._secret = secret_dir / webhook.name / "secret" if webhook.secret_ref.name else None
+        self._client = client
+        self._observer = observer
+        self._wall_clock = wall_clock
+        self._backoff = backoff or Backoff()
+
+    async def run(self) -> None:
+        """Deliver for ever."""
+        while True:
+            try:
+                pause = await self.deliver()
+            except StoreUnavailable:
+                pause = _WAIT_SECONDS
+            await self._backoff.wait(self.bell, pause)
+
+    async def deliver(self) -> float:
+        """Deliver what waits, oldest first; returns how long to wait then.
+
+        Raises:
+            StoreUnavailable: what was delivered but not settled is delivered again.
+        """
+        for partition in self._held():
+            while True:
+                queued = await self._ledger.queued(partition, self._webhook.name, MOST_QUEUED)
+                for entry, payload in queued:
+                    pause = await self._tell(partition, entry, payload)
+                    if pause:
+                        return pause
+                if len(queued) < MOST_QUEUED:
+                    break
+        return _WAIT_SECONDS
+
+    async def _tell(self, partition: int, entry: str, payload: bytes) -> float:
+        """Tell one notice, or give it up; returns how long to wait before the next try, or 0."""
+        try:
+            notice = _notices.decode(payload)
+        except msgspec.MsgspecError as error:
+            await self._give_up(partition, entry, payload, f"cannot be read: {error}")
+            return 0.0
+        answer = await self._post(notice)
+        if answer.outcome is Outcome.DELIVERED:
+            self._backoff.succeeded()
+            await self._ledger.settle(partition, self._webhook.name, entry, None)
+            self._observer.delivered(self._name, "delivered", 1)
+            return 0.0
+        overdue = self._wall_clock() - notice.at_ms / 1e3 >= self._retry_for_seconds()
+        if answer.outcome is Outcome.NEVER or overdue:
+            await self._give_up(partition, entry, payload, answer.reason)
+            return 0.0
+        if not self._backoff.failures:
+            logger.warning("%s does not take notices: %s", self._name, answer.reason)
+        self._observer.delivered(self._name, "failed", 1)
+        return self._backoff.failed(answer.retry_after)
+
+    async def _give_up(self, partition: int, entry: str, payload: bytes, reason: str) -> None:
+        logger.error("%s: gave a notice up: %s", self._name, reason)
+        letter = msgspec.json.encode(
+            {"receiver": self._webhook.name, "reason": reason, "notice": msgspec.Raw(payload)}
+        )
+        await self._ledger.settle(partition, self._webhook.name, entry, letter)
+        self._observer.delivered(self._name, "dead", 1)
+
+    async def _post(self, notice: Notice) -> Answer:
+        body = as_posted(self._pipeline, notice)
+        timestamp = str(int(self._wall_clock()))
+        headers = {"webhook-id": notice.id, "webhook-timestamp": timestamp}
+        if self._secret is not None:
+            try:
+                key = secret_of(self._secret)
+            except BadSecret as error:
+                return Answer(Outcome.LATER, str(error))
+            headers["webhook-signature"] = signature(key, notice.id, timestamp, body)
+        return await post(self._client, self._webhook.url, body, headers)
+
+
+def secret_of(path: Path) -> bytes:
+    """The key that signs. Read each time: a changed Secret reaches a running pod.
+
+    Raises:
+        BadSecret: there is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSecret(f"the secret cannot be read: {error}") from error
+    if not text:
+        raise BadSecret(f"the secret in {path} is empty")
+    if not text.startswith(_PREFIX):
+        return text.encode()
+    try:
+        return base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except binascii.Error as error:
+        raise BadSecret(f"the secret begins with {_PREFIX} but is no base64: {error}") from error
+
+
+def signature(key: bytes, identity: str, timestamp: str, body: bytes) -> str:
+    """What proves that a body came from here, and when."""
+    signed = f"{identity}.{timestamp}.".encode() + body
+    digest = hmac.new(key, signed, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def as_posted(pipeline: Identity, notice: Notice) -> bytes:
+    """A notice as a webhook gets it: docs/alerting.md describes it."""
+    alert = notice.alert
+    last = alert.last
+    return msgspec.json.encode(
+        {
+            "version": VERSION,
+            "id": notice.id,
+            "event": notice.what,
+            "time": rfc3339(notice.at_ms),
+            "summary": summary(alert),
+            "pipeline": {"namespace": pipeline.namespace, "name": pipeline.name},
+            "alert": {
+                "id": alert.id,
+                "kind": alert.kind,
+                "state": alert.state,
+                "metric": alert.metric,
+                "labels": alert.labels,
+                "direction": alert.direction,
+                "series": alert.series,
+                "trigger": alert.trigger,
+                "ending": alert.ending,
+                "startedAt": rfc3339(alert.started_ms),
+                "updatedAt": rfc3339(alert.updated_ms),
+                "resolvedAt": rfc3339(alert.resolved_ms) if alert.resolved_ms else None,
+                "anomalies": alert.anomalies,
+                "peakScore": alert.peak,
+                "members": dict(zip(("anomalous", "all"), alert.members, strict=True))
+                if alert.series == ""
+                else None,
+            },
+            "anomaly": last
+            and {
+                "id": last.anomaly,
+                "time": rfc3339(last.time),
+                "value": last.value,
+                "score": last.score,
+                "threshold": last.threshold,
+                "family": last.family,
+                "expected": last.expected,
+            },
+        }
+    )

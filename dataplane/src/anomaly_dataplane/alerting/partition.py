@@ -1,0 +1,164 @@
+"""One partition of the outbox, while this pod looks after it. `stage.py` lets it step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from anomaly_dataplane.alerting import episodes, notices
+from anomaly_dataplane.alerting.alert import Alert, decode, encode
+from anomaly_dataplane.alerting.ledger import MOST_TAKEN, Change, Ledger, Taken
+from anomaly_dataplane.alerting.notices import Manners, Notice
+from anomaly_dataplane.sample import Anomaly
+from anomaly_dataplane.store.wire import anomaly
+
+MOST_CHANGED = 500
+"""Alerts that one step changes; more of them wait for the next one."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the config says of alerts, in the units that are computed with.
+
+    Attributes:
+        hush: why an alert is not to be told of just now, "" if it is.
+        receivers: who is told of each notice by itself.
+    """
+
+    resolve_after_ms: float
+    manners: Manners
+    hush: Callable[[Alert, int], str]
+    receivers: Sequence[str]
+
+
+@dataclass(slots=True)
+class Step:
+    """What a step did.
+
+    Attributes:
+        events: taken from the outbox.
+        told: notices that went out.
+        more: whether there is more to do at once.
+        lost: entries of the outbox that nobody could handle any more.
+    """
+
+    events: int = 0
+    told: list[Notice] = field(default_factory=list)
+    more: bool = False
+    lost: int = 0
+
+
+class Partition:
+    """The alerts of one partition, as this pod knows them.
+
+    Attributes:
+        held: whether this pod looks after it.
+        alerts: by key; worth something only while held.
+    """
+
+    def __init__(self, number: int, ledger: Ledger) -> None:
+        self.held = False
+        self.alerts: dict[str, Alert] = {}
+        self._number = number
+        self._ledger = ledger
+        self._revision = -1
+
+    async def step(
+        self, now_ms: int, policy: Policy, extra: Mapping[str, Alert] | None = None
+    ) -> Step:
+        """Take what is new, and tell what has become due, in one atomic step.
+
+        Args:
+            now_ms: Unix time.
+            policy: of the pipeline.
+            extra: alerts that somebody else made, such as those of groups.
+
+        Raises:
+            StoreUnavailable: nothing happened, or everything did: the next step will see.
+        """
+        taken = await self._ledger.take(self._number)
+        if not taken.held:
+            self.held = False
+            return Step()
+        if not self.held or taken.revision != self._revision:
+            await self._load()
+            if taken.revision != self._revision:  # changed meanwhile: by whom, the next step tells
+                self.held = False
+                return Step(more=True)
+        self.held = True
+        return await self._step(taken, now_ms, policy, extra or {})
+
+    async def release(self) -> None:
+        """Let another pod look after it."""
+        if self.held:
+            self.held = False
+            await self._ledger.release(self._number)
+
+    async def _load(self) -> None:
+        self._revision, stored = await self._ledger.alerts(self._number)
+        self.alerts = {key: decode(payload) for key, payload in stored.items()}
+
+    async def _step(
+        self, taken: Taken, now_ms: int, policy: Policy, extra: Mapping[str, Alert]
+    ) -> Step:
+        after = dict(self.alerts)
+        after.update(extra)
+        for entry, payload in taken.entries:
+            event = _event(entry, payload)
+            if event is not None:
+                episodes.fold(after, event, int(entry.partition("-")[0]), now_ms)
+        told = _tell(after, now_ms, policy)
+        changed = {
+            key: after.get(key)
+            for key in {**self.alerts, **after}
+            if after.get(key) is not self.alerts.get(key)
+        }
+        step = Step(len(taken.entries), told, len(taken.entries) == MOST_TAKEN, taken.lost)
+        if not changed and not taken.entries:
+            return step
+        payloads = [msgspec.json.encode(notice) for notice in told]
+        change = Change(
+            revision=self._revision,
+            handled=[entry for entry, _ in taken.entries],
+            alerts={k: None if a is None else encode(a) for k, a in changed.items()},
+            notices=[(to, payload) for payload in payloads for to in policy.receivers],
+        )
+        if not await self._ledger.change(self._number, change):
+            logger.info("partition %d has moved on to another pod", self._number)
+            self.held = False
+            return Step(more=True)
+        self._revision += 1
+        self.alerts = after
+        return step
+
+
+def _event(entry: str, payload: bytes) -> Anomaly | None:
+    try:
+        return anomaly(payload)
+    except msgspec.MsgspecError as error:
+        # Of a newer pod, perhaps. It must not stand in the way of all that follow.
+        logger.error("entry %s of the outbox cannot be read and is passed over: %s", entry, error)
+        return None
+
+
+def _tell(alerts: dict[str, Alert], now_ms: int, policy: Policy) -> list[Notice]:
+    """Resolve and forget what time has come for, and tell what is due; changes `alerts`."""
+    told: list[Notice] = []
+    for key, alert in list(alerts.items()):
+        if len(told) == MOST_CHANGED:
+            break
+        later = episodes.settled(
+            alert, now_ms, policy.resolve_after_ms, policy.manners.cool_down_ms
+        )
+        if later is None:
+            del alerts[key]
+            continue
+        alerts[key], notice = notices.due(later, now_ms, policy.hush, policy.manners)
+        if notice is not None:
+            told.append(notice)
+    return told

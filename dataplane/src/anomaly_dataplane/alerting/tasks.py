@@ -1,0 +1,93 @@
+"""What alerting runs in a pod: the stage, and a task for each receiver. Built by `app.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from anomaly_dataplane.alerting.delivery.alertmanager import AlertmanagerSender
+from anomaly_dataplane.alerting.delivery.http import session
+from anomaly_dataplane.alerting.delivery.webhook import WebhookSender
+from anomaly_dataplane.alerting.ledger import Ledger
+from anomaly_dataplane.alerting.stage import AlertingStage
+from anomaly_dataplane.contract.config import Alerting, PipelineConfig
+from anomaly_dataplane.observer import Observer
+
+RESTART_SECONDS = 5.0
+"""After a defect of ours a task begins anew, rather than to leave people unaware."""
+
+logger = logging.getLogger(__name__)
+
+
+class AlertingTasks:
+    """Alerting of one pod.
+
+    Args:
+        ledger: what is kept.
+        config: of the pipeline.
+        observer: is told what happens.
+        secret_dir: where the Secrets of webhooks are.
+    """
+
+    def __init__(
+        self, ledger: Ledger, config: PipelineConfig, observer: Observer, secret_dir: Path
+    ) -> None:
+        self.stage = AlertingStage(ledger, config.alerting, observer)
+        self._ledger = ledger
+        self._pipeline = config.pipeline
+        self._config = config.alerting
+        self._observer = observer
+        self._secret_dir = secret_dir
+
+    def update(self, config: Alerting) -> None:
+        """Go by another config from now on; receivers stay those of the start."""
+        self._config = config
+        self.stage.update(config)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run beside the body; afterwards other pods take over at once."""
+        async with session() as client:
+            senders: list[AlertmanagerSender | WebhookSender] = [
+                *(
+                    AlertmanagerSender(
+                        url, self._pipeline, self.stage.alerts, client, self._observer
+                    )
+                    for url in self._config.alertmanager.urls
+                ),
+                *(
+                    WebhookSender(
+                        webhook,
+                        self._pipeline,
+                        self._ledger,
+                        lambda: self.stage.held,
+                        lambda: self._config.retry_for_seconds,
+                        self._secret_dir,
+                        client,
+                        self._observer,
+                    )
+                    for webhook in self._config.webhooks
+                ),
+            ]
+            for sender in senders:
+                self.stage.on_news(sender.bell.ring)
+            runs = [self.stage.run, *(sender.run for sender in senders)]
+            tasks = [asyncio.create_task(_for_ever(run)) for run in runs]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _for_ever(run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("alerting met a defect and begins anew")
+        await asyncio.sleep(RESTART_SECONDS)

@@ -1,0 +1,45 @@
+"""A device whose readings go wrong when a test says so; it sends to a pod of its own process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.request import Request, urlopen
+
+from polling import eventually
+
+
+@dataclass
+class Device:
+    """Sends to a pipeline like a device whose readings go wrong now and then."""
+
+    url: Callable[[], str]
+    metric: str
+    at: float = 0.0
+
+    def send(self, *values: float) -> None:
+        """Values a second apart; tried again until they are taken."""
+        self.at = self.at or time.time() - 200
+        samples = []
+        for value in values:
+            self.at += 1
+            labels = {"device": "boiler-1", "unit name": "°C"}
+            samples.append(
+                {"metric": self.metric, "labels": labels, "timestamp": self.at, "value": value}
+            )
+        body = json.dumps(samples).encode()
+
+        def accepted() -> bool:
+            try:
+                request = Request(f"{self.url()}/api/v1/ingest", body)
+                with urlopen(request, timeout=5) as answer:
+                    return bool(answer.status == 200)
+            except OSError:
+                return False
+
+        eventually("the samples are taken", accepted, within=60)
+
+    def warm_up(self) -> None:
+        self.send(*(10 + 0.1 * (i % 3) for i in range(40)))

@@ -1,0 +1,82 @@
+"""A receiver of webhooks for tests: a real HTTP server in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from redis_server import free_port
+
+
+@dataclass
+class Hook:
+    """What a receiver got, and how it answers.
+
+    Attributes:
+        status: of the next answers.
+        headers: of the next answers.
+        posts: (headers, body) of all that came.
+    """
+
+    port: int
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    def bodies(self, event: str = "") -> list[dict[str, Any]]:
+        """What was taken, repeats left out; of one event, if one is named."""
+        with self.lock:
+            bodies = [json.loads(body) for _, body in self.posts]
+        first = {body["id"]: body for body in bodies}
+        return [body for body in first.values() if event in ("", body["event"])]
+
+    async def _take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if self.status < 300:
+            with self.lock:
+                self.posts.append((headers, body))
+        return web.Response(status=self.status, headers=self.headers, text="as you wish")
+
+
+@contextmanager
+def webhook(port: int = 0) -> Iterator[Hook]:
+    """Run one for the length of a test, or of a part of it."""
+    hook = Hook(port or free_port())
+    loop = asyncio.new_event_loop()
+    app = web.Application()
+    app.router.add_post("/hook", hook._take)
+    runner = web.AppRunner(app)
+    started = threading.Event()
+
+    async def start() -> None:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", hook.port).start()
+        started.set()
+
+    def run() -> None:
+        loop.run_until_complete(start())
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield hook
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
