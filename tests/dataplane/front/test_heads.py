@@ -117,3 +117,26 @@ async def test_remembered_heads_are_bounded(heads: Heads, monkeypatch: pytest.Mo
     for i in range(35):
         assert heads.read(head(f"X-Request-ID: {i}")) is not None
         assert len(heads._known) <= 10
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "X-Request-ID", "traceparent", "X-B3-SpanId"])
+async def test_heads_that_a_proxy_numbers_are_one(heads: Heads, name: str) -> None:
+    """Parsed once, whatever the number is."""
+    first = heads.read(head(f"{name}: 0f8fad5b-d9cb-469f-a165-70867728950e", "Accept: */*"))
+    second = heads.read(head(f"{name}: 7c9e6679-7425-40de-944b-e07fc1f90ae7", "Accept: */*"))
+
+    assert first is not None
+    assert second is first
+    assert heads.read(head(f"{name}: 7c9e6679", "Accept: text/plain")) is not first
+
+
+@pytest.mark.parametrize("number", ["a\x00b", "a\rb", "a\n b", "\x7f"])
+async def test_a_number_that_is_none_is_the_parsers_to_judge(heads: Heads, number: str) -> None:
+    """After a sound one as before it."""
+    assert heads.read(head("X-Request-ID: 1")) is not None
+    assert heads.read(head(f"X-Request-ID: {number}")) is None
+
+
+async def test_a_number_in_the_target_is_no_header(heads: Heads) -> None:
+    assert heads.read(head("X-Request-ID: 1")) is not None
+    assert heads.read(head("X-Request-ID: 1", target="/x-request-id:")) is None

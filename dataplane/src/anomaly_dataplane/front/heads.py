@@ -8,6 +8,7 @@ nothing is taken here that aiohttp would refuse or understand otherwise.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,7 +24,15 @@ MAX_HEAD_BYTES = 8192
 """Of a plain request. Longer heads are aiohttp's, which has its own bounds."""
 
 _REMEMBERED = 512
-"""Heads; 4 MiB at the very most. A proxy that numbers requests makes every head a new one."""
+"""Heads; 4 MiB at the very most."""
+
+_NUMBERS = re.compile(
+    rb"(\r\n(?:x-request-id|x-correlation-id|traceparent|x-b3-(?:trace|span|parentspan)id): )"
+    rb"[0-9A-Za-z_-]{1,128}(?=\r\n)",
+    re.IGNORECASE,
+)
+"""What proxies number requests with. Heads that differ in nothing else are one: no letter, digit or
+dash in these fields makes aiohttp refuse a head, and no dialect reads them (`Facts`)."""
 
 _PARSER_BUFFER_BYTES = 2**16
 
@@ -61,14 +70,18 @@ class Heads:
 
     def read(self, text: bytes) -> Head | None:
         """The head that `text` is, up to and with its empty line; None if it is not plain."""
-        try:
-            return self._known[text]
-        except KeyError:
-            head = self._parse(text)
-        if len(text) <= MAX_HEAD_BYTES:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[text] = head
+        known = self._known
+        if text in known:
+            return known[text]
+        if len(text) > MAX_HEAD_BYTES:
+            return None
+        unnumbered = _NUMBERS.sub(rb"\1-", text)
+        if unnumbered in known:
+            return known[unnumbered]
+        head = self._parse(text)
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[unnumbered] = head
         return head
 
     def may_become_plain(self, text: bytes) -> bool:
@@ -85,8 +98,6 @@ class Heads:
         return not messages
 
     def _parse(self, text: bytes) -> Head | None:
-        if len(text) > MAX_HEAD_BYTES:
-            return None
         try:
             messages, upgraded, _ = self._parser().feed_data(text)
         except HttpProcessingError:

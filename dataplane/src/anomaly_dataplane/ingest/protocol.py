@@ -25,7 +25,8 @@ class Facts:
     Attributes:
         path: that was asked for, possibly with the pipeline's prefix.
         query: its parameters, decoded.
-        headers: by name, in whatever case.
+        headers: by name, in whatever case. Not to be asked for what proxies number requests with
+            (`X-Request-ID` and the like): it may be an earlier request's.
     """
 
     path: str
