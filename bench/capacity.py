@@ -81,7 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         help="samples of one series in a request, for senders that collect",
     )
     parser.add_argument("--affinity", action="store_true", help="a client meets one pod only")
-    parser.add_argument("--fast-path", action="store_true", help="with ingest.fastPath")
+    parser.add_argument(
+        "--fast-path",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="with ingest.fastPath, as is the default",
+    )
     parser.add_argument("--pods", type=_positive, default=1, help="at least so many")
     parser.add_argument("--window", type=_positive, default=120)
     parser.add_argument("--partitions", type=_positive, default=model.PARTITIONS)

@@ -28,7 +28,7 @@ def document(
 
     Args:
         method: of detection.
-        fast_path: turn the front protocol on.
+        fast_path: with the front protocol, as pipelines have it by default.
         cache_bytes: workers.maxCacheBytes; 0 for the default.
         cluster: host:port of the nodes of a Redis Cluster; none for a single Redis.
         uid: of the pipeline; a new one if empty.
@@ -36,9 +36,10 @@ def document(
     Raises:
         BenchError: the operator refuses it.
     """
-    body: dict[str, object] = {"detection": {"method": method}}
-    if fast_path:
-        body["ingest"] = {"fastPath": True}
+    body: dict[str, object] = {
+        "detection": {"method": method},
+        "ingest": {"fastPath": fast_path},
+    }
     if cache_bytes:
         body["workers"] = {"maxCacheBytes": cache_bytes}
     if cluster:

@@ -153,7 +153,7 @@ class Ingest:
     max_future_seconds: float = declare(Duration(0, 86400), "5m")
     """How far ahead of the pod's clock a timestamp may be; beyond it the sample is rejected."""
     mqtt: Mqtt = declare(Group(Mqtt), {})
-    fast_path: bool = declare(Boolean(), False)
+    fast_path: bool = declare(Boolean(), True)
     """Whether plain POSTs of samples are answered before aiohttp sees them; see `front/`."""
 
 
