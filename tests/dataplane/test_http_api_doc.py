@@ -26,17 +26,18 @@ async def ask(pod: RunningPod, command: str) -> dict[str, object]:
     words = shlex.split(command)
     url = urlsplit(words[1].removeprefix("$PIPELINE"))
     target = f"{url.path}?{url.query}" if url.query else url.path
-    if "-d" in words:
-        answer = await pod.ask(target, "POST", words[words.index("-d") + 1])
+    data = next((i + 1 for i, word in enumerate(words) if word in ("-d", "--data-binary")), None)
+    if data is not None:
+        answer = await pod.ask(target, "POST", words[data])
     else:
         answer = await pod.ask(target)
-    assert answer.status == 200, answer.text
-    return answer.json
+    assert 200 <= answer.status < 300, answer.text
+    return answer.json if answer.text else {}
 
 
 @pytest.mark.parametrize("command", CURLS)
 async def test_every_command_works_as_it_stands(command: str) -> None:
-    """Pasted into a terminal it is answered 200."""
+    """Pasted into a terminal it is answered 2xx."""
     async with running_pod() as pod:
         await ask(pod, command)
 

@@ -88,6 +88,9 @@ class JsonSpeaker:
     success: int = 200
     partial: int = 200
 
+    def __str__(self) -> str:
+        return self.protocol
+
     def say(self, told: Sequence[Told]) -> Said:
         return self._said([self._sample(each) for each in told])
 
@@ -119,6 +122,50 @@ class JsonSpeaker:
 
 
 @dataclass(frozen=True)
+class InfluxSpeaker:
+    """Line protocol to one of InfluxDB's paths."""
+
+    path: str
+    protocol: IngestProtocol = IngestProtocol.INFLUX_LINE
+    label: str = "influx"
+    success: int = 204
+    partial: int = 400
+
+    def __str__(self) -> str:
+        return self.path
+
+    def say(self, told: Sequence[Told]) -> Said:
+        return self._said([self._line(each) for each in told])
+
+    def say_with_a_bad_one(self, told: Sequence[Told]) -> Said:
+        good = [self._line(each) for each in told]
+        half = len(good) // 2
+        return self._said([*good[:half], "bad,line", *good[half:]])
+
+    def say_rubbish(self) -> Said:
+        return Said(self.path, b"\0 rubbish {")
+
+    def reason(self, answer: Answer) -> str:
+        if self.path.startswith("/api/v2"):
+            assert answer.json["code"]
+            return str(answer.json["message"])
+        if self.path.startswith("/api/v3") and answer.json["data"]:
+            data = answer.json["data"]
+            assert isinstance(data, list)
+            return str(data[0]["error_message"])
+        return answer.error
+
+    def _line(self, told: Told) -> str:
+        measurement, _, field_name = told.metric.rpartition("_")
+        tags = "".join(f",{name}={value}" for name, value in told.labels.items())
+        return f"{measurement}{tags} {field_name}={told.value!r} {told.time_ms}000000"
+
+    def _said(self, lines: list[str]) -> Said:
+        precision = "?precision=ns" if self.path == "/api/v2/write" else ""
+        return Said(self.path + precision, "\n".join(lines).encode())
+
+
+@dataclass(frozen=True)
 class RemoteWriteSpeaker:
     """Prometheus remote write 1.0, and 2.0 by its subclass."""
 
@@ -126,6 +173,9 @@ class RemoteWriteSpeaker:
     label: str = "remote_write"
     success: int = 204
     partial: int = 400
+
+    def __str__(self) -> str:
+        return type(self).__name__
 
     def say(self, told: Sequence[Told]) -> Said:
         return self._said(list(told))
@@ -178,4 +228,9 @@ def _pairs(told: Told) -> list[tuple[str, str]]:
     return [*name, *sorted(told.labels.items())]
 
 
-SPEAKERS: tuple[Speaker, ...] = (JsonSpeaker(), RemoteWriteSpeaker(), RemoteWriteV2Speaker())
+SPEAKERS: tuple[Speaker, ...] = (
+    JsonSpeaker(),
+    *map(InfluxSpeaker, ("/write", "/api/v2/write", "/api/v3/write_lp")),
+    RemoteWriteSpeaker(),
+    RemoteWriteV2Speaker(),
+)

@@ -26,7 +26,14 @@ from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.intake import Endpoint, Intake
 from anomaly_dataplane.ingest.protocol import Parts, WireProtocol
 from anomaly_dataplane.ingest.registry import PROTOCOLS
-from anomaly_dataplane.ingest.routes import PATHS, POSTS, Handler, IngestHandler, SwitchedOffHandler
+from anomaly_dataplane.ingest.routes import (
+    PATHS,
+    POSTS,
+    Handler,
+    IngestHandler,
+    OtherHandler,
+    SwitchedOffHandler,
+)
 from anomaly_dataplane.mqtt.build import consumer as mqtt_consumer
 from anomaly_dataplane.mqtt.consumer import Consumer
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
@@ -89,7 +96,13 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
     telemetry.watch_cache(lambda: workers.cached_series)
     limits = config.ingest
     bodies = BodyReader(limits.max_body_bytes, config.buffer.max_bytes, settings.body_seconds)
-    parts = Parts(SeriesTable(config.redis.partitions), limits, config.buffer.max_samples)
+    readiness = Readiness()
+    parts = Parts(
+        SeriesTable(config.redis.partitions),
+        limits,
+        config.buffer.max_samples,
+        lambda: readiness.ready,
+    )
     protocols = {name: protocol(parts) for name, protocol in PROTOCOLS.items()}
     endpoints = {
         path: Endpoint(dialect, intake)
@@ -102,7 +115,7 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
         settings,
         config,
         telemetry,
-        Readiness(),
+        readiness,
         store,
         workers,
         bodies,
@@ -130,6 +143,11 @@ def http_app(pod: Pod) -> web.Application:
             ("POST", path, IngestHandler(path, endpoint, pod.bodies, pod.telemetry).handle)
             for path, endpoint in pod.endpoints.items()
         ),
+        *(
+            (other.method, other.path, OtherHandler(other, pod.bodies, pod.telemetry).handle)
+            for name in config.ingest.protocols
+            for other in pod.protocols[name].others
+        ),
         ("GET", PATH_STATS, StatsHandler(config.pipeline, pod.store, pod.workers).handle),
         ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store).handle),
     ]
@@ -156,16 +174,18 @@ def _switched_off(pod: Pod) -> list[tuple[str, str, Handler]]:
     """The paths of the protocols that the pipeline does not take."""
     taken = pod.config.ingest.protocols
     told = f"this pipeline takes {', '.join(taken) or 'none'} (spec.ingest.protocols)"
-    return [
-        (
-            "POST",
-            path,
-            SwitchedOffHandler(dialect, pod.telemetry, f"{name} is not switched on; {told}").handle,
-        )
-        for name, protocol in pod.protocols.items()
-        if name not in taken
-        for path, dialect in protocol.dialects.items()
-    ]
+    routes: list[tuple[str, str, Handler]] = []
+    for name, protocol in pod.protocols.items():
+        if name in taken:
+            continue
+        message = f"{name} is not switched on; {told}"
+        mounts = [("POST", path, dialect) for path, dialect in protocol.dialects.items()]
+        mounts += [(other.method, other.path, other.dialect) for other in protocol.others]
+        routes += [
+            (method, path, SwitchedOffHandler(dialect, pod.telemetry, message).handle)
+            for method, path, dialect in mounts
+        ]
+    return routes
 
 
 def front(pod: Pod, aiohttp: Callable[[], web.RequestHandler]) -> Front:

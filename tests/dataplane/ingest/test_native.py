@@ -52,6 +52,13 @@ def reasons(parsed: Parsed) -> dict[int, str]:
     return {rejection.index: rejection.reason for rejection in parsed.rejected}
 
 
+def valued(sample: dict[str, object]) -> dict[str, str]:
+    """The labels of a sample, less those without a value."""
+    labels = sample.get("labels", {})
+    assert isinstance(labels, dict)
+    return {name: value for name, value in labels.items() if value}
+
+
 @given(st.lists(SAMPLES, min_size=1, max_size=10))
 def test_array_and_lines_hold_the_same_samples(samples: list[dict[str, object]]) -> None:
     """However samples are packed, the columns are the same, and the values are those sent."""
@@ -65,7 +72,7 @@ def test_array_and_lines_hold_the_same_samples(samples: list[dict[str, object]])
         assert parsed.batch.values == [sample["value"] for sample in samples]
         assert parsed.batch.times == array.batch.times
         assert [s.metric for s in parsed.batch.series] == [s["metric"] for s in samples]
-        assert [s.labels for s in parsed.batch.series] == [s.get("labels", {}) for s in samples]
+        assert [s.labels for s in parsed.batch.series] == [valued(s) for s in samples]
 
 
 @given(st.lists(SAMPLES, min_size=1, max_size=6), st.data())

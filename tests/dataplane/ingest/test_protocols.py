@@ -40,7 +40,7 @@ def limits(fast_path: bool, protocols: Sequence[str] = ALL) -> PipelineConfig:
     )
 
 
-@pytest.fixture(params=SPEAKERS, ids=lambda speaker: type(speaker).__name__)
+@pytest.fixture(params=SPEAKERS, ids=str)
 def speaker(request: pytest.FixtureRequest) -> Speaker:
     return cast(Speaker, request.param)
 

@@ -84,6 +84,7 @@ class IngestProtocol(StrEnum):
     """How samples may come in over HTTP."""
 
     JSON = "JSON"
+    INFLUX_LINE = "InfluxLine"
     PROMETHEUS_REMOTE_WRITE = "PrometheusRemoteWrite"
 
 

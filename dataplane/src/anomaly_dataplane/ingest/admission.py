@@ -6,6 +6,8 @@ the series, so the commit does it.
 
 from __future__ import annotations
 
+import dataclasses
+
 from anomaly_dataplane.ingest.parsed import Cause, Parsed, Rejection
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.sample import LARGEST_VALUE, Batch
@@ -33,17 +35,17 @@ def admit(parsed: Parsed, now_ms: float, max_future_seconds: float) -> Parsed:
         time, value = batch.times[i], batch.values[i]
         if abs(value) > LARGEST_VALUE:
             reason = f"value {value:g} is beyond {LARGEST_VALUE:g}, more than anything measures"
-            rejected.append(Rejection(position, Cause.VALUE, reason))
+            rejected.append(Rejection(position, Cause.VALUE, reason, parsed.line(position)))
         elif time > horizon_ms:
             shown = rfc3339(min(time, _LAST_MS))
             reason = (
                 f"timestamp {shown} is {(time - now_ms) / 1e3:.0f} s ahead of the pod's clock; "
                 f"{max_future_seconds:g} s are allowed (spec.ingest.maxFuture)"
             )
-            rejected.append(Rejection(position, Cause.FUTURE, reason))
+            rejected.append(Rejection(position, Cause.FUTURE, reason, parsed.line(position)))
         else:
             kept.series.append(batch.series[i])
             kept.times.append(time)
             kept.values.append(value)
     rejected.sort(key=lambda rejection: rejection.index)
-    return Parsed(kept, rejected, parsed.closed, parsed.valueless)
+    return dataclasses.replace(parsed, batch=kept, rejected=rejected)

@@ -81,7 +81,9 @@ class Intake:
             self._metrics.without_value(parsed.valueless, len(parsed.closed))
         if parsed.rejected:
             self._metrics.rejected(rejection.cause for rejection in parsed.rejected)
-        return parsed, self._buffer.offer(parsed.batch) if parsed.batch.series else None
+        if not parsed.batch.series or (parsed.whole and parsed.rejected):
+            return parsed, None
+        return parsed, self._buffer.offer(parsed.batch)
 
     def reply(self, taken: Taken, verdicts: Verdicts | None) -> Reply:
         """The answer to a request whose good samples, if it had any, are committed."""

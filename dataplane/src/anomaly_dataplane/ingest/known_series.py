@@ -75,13 +75,26 @@ class KnownSeries:
                     f"{DEVICE_LABEL}={labels[DEVICE_LABEL][:40]!r}; send one of the two",
                 )
             labels = {**labels, DEVICE_LABEL: device_id}
-        _check_text("metric", metric, MAX_METRIC_LENGTH)
-        if len(labels) > MAX_LABELS:
-            raise BadSample(Cause.SERIES, f"has {len(labels)} labels; {MAX_LABELS} are allowed")
-        for name, value in labels.items():
-            _check_text("a label's name", name, MAX_LABEL_NAME_LENGTH)
-            _check_text(f"label {name!r}", value, MAX_LABEL_VALUE_LENGTH, empty=True)
-        return self._table.get(metric, labels)
+        return checked_series(self._table, metric, labels)
+
+
+def checked_series(table: SeriesTable, metric: str, labels: Mapping[str, str]) -> Series:
+    """The series of this name and these labels, whatever protocol brought them.
+
+    A label without a value is no label, as in Prometheus: with it and without it is one series.
+
+    Raises:
+        BadSample: beyond a limit.
+    """
+    _check_text("metric", metric, MAX_METRIC_LENGTH)
+    if len(labels) > MAX_LABELS:
+        raise BadSample(Cause.SERIES, f"has {len(labels)} labels; {MAX_LABELS} are allowed")
+    for name, value in labels.items():
+        _check_text("a label's name", name, MAX_LABEL_NAME_LENGTH)
+        _check_text(f"label {name!r}", value, MAX_LABEL_VALUE_LENGTH, empty=True)
+    if "" in labels.values():
+        labels = {name: value for name, value in labels.items() if value}
+    return table.get(metric, labels)
 
 
 def _check_text(what: str, text: str, max_length: int, *, empty: bool = False) -> None:

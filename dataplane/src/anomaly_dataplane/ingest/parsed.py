@@ -5,6 +5,8 @@ Every parser returns it, `admission.py` narrows it, `answer.py` tells the sender
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -53,17 +55,26 @@ class Parsed:
         closed: series whose sender said that they have ended, and when, in Unix milliseconds.
         valueless: how many samples said, by the rules of their protocol, that there was nothing to
             measure. They have no index and are no part of the total.
+        line_starts: for each line of the body how many samples stand before it, of protocols with
+            lines that know; None otherwise.
+        whole: keep all or nothing: with one rejected none is to be kept.
     """
 
     batch: Batch
     rejected: list[Rejection] = field(default_factory=list)
     closed: list[tuple[Series, float]] = field(default_factory=list)
     valueless: int = 0
+    line_starts: Sequence[int] | None = None
+    whole: bool = False
 
     @property
     def total(self) -> int:
         """Samples in the request, good or bad."""
         return len(self.batch.series) + len(self.rejected)
+
+    def line(self, index: int) -> int | None:
+        """The line, from 1, of the sample at an index of the request; None if it is not known."""
+        return None if self.line_starts is None else bisect_right(self.line_starts, index)
 
     def positions(self) -> list[int]:
         """The index within the request of each sample of the batch."""

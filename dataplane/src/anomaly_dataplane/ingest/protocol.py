@@ -7,7 +7,7 @@ be read and words every answer. Neither knows of a framework, a buffer or a cloc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -100,11 +100,30 @@ class Parts:
         table: of all protocols of the pod, so that a series is one object whoever brings it.
         limits: of the pipeline.
         max_samples: of one request; more never fit the buffer.
+        ready: whether the pod takes samples.
     """
 
     table: SeriesTable
     limits: Ingest
     max_samples: int
+    ready: Callable[[], bool] = lambda: True
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What a protocol's clients ask beside sending samples.
+
+    Attributes:
+        answer: of a request's facts and its unpacked body; may raise BadPayload.
+        dialect: words its errors.
+        is_open: asked without credentials, too.
+    """
+
+    method: str
+    path: str
+    answer: Callable[[Facts, bytes], Reply]
+    dialect: Dialect
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +137,4 @@ class WireProtocol:
 
     label: str
     dialects: Mapping[str, Dialect]
+    others: tuple[Other, ...] = ()

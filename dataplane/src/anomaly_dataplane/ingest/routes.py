@@ -18,9 +18,10 @@ from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.http_response import respond
 from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.intake import Endpoint
-from anomaly_dataplane.ingest.protocol import Dialect, Facts
+from anomaly_dataplane.ingest.protocol import Dialect, Facts, Other
 from anomaly_dataplane.ingest.reply import JSON_HEADERS, Reply, error_reply, failure
 from anomaly_dataplane.ingest.responses import Responses
+from anomaly_dataplane.ingest.unpack import content_encoding
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
 
@@ -66,6 +67,29 @@ class IngestHandler:
             worded = partial(self._dialect.failed, facts)
             reply = failure(error, self._telemetry, facts.path, worded)
         return respond(request, reply, self._responses)
+
+
+class OtherHandler:
+    """What a protocol's clients ask beside sending samples."""
+
+    def __init__(self, other: Other, bodies: BodyReader, telemetry: Telemetry) -> None:
+        self._other = other
+        self._bodies = bodies
+        self._telemetry = telemetry
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request."""
+        facts = _facts(request)
+        try:
+            body = b""
+            if request.can_read_body:
+                body = await self._bodies.read(request, content_encoding(facts.headers))
+            return _response(self._other.answer(facts, body))
+        except ConnectionError:
+            raise
+        except Exception as error:
+            worded = partial(self._other.dialect.failed, facts)
+            return _response(failure(error, self._telemetry, request.path, worded))
 
 
 class SwitchedOffHandler:

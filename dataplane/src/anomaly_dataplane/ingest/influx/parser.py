@@ -1,0 +1,301 @@
+"""Line protocol: bytes in, columns out.
+
+`dialects.py` calls it. A sender's lines differ in value and time and seldom in anything else, so
+what stands before the value is looked up as it came; `line.py` reads what is new, has escapes in
+odd places or is broken.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from anomaly_dataplane.ingest.influx.line import BOOLEANS, Line, end_of_line, read_line
+from anomaly_dataplane.ingest.known_series import checked_series
+from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
+from anomaly_dataplane.ingest.timestamps import UNTIMED_STEP_MS, BadTimestamp, milliseconds
+from anomaly_dataplane.sample import Batch
+from anomaly_dataplane.series import Series, SeriesTable
+
+DATABASE_LABEL = "db"
+"""The label that a request's database or bucket becomes, unless the line has a tag of that name."""
+
+_MAX_DATABASES = 64
+_MAX_KNOWN_BYTES = 2**24
+"""Of spellings remembered for all databases together; beyond it all are dropped."""
+_ENTRY_BYTES = 150
+_MAX_KEY_BYTES = 4096
+_LINES_PER_SAMPLE = 4
+"""Comments, blank lines and those with strings alone hold no sample; more of them are no use."""
+
+_BLANKS = (b"\t", b"\r", b"\v", b"\f")
+"""That float() and int() take around a number, and the format does not."""
+_STRING_FIELD = re.compile(rb'="(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NOT_PLAIN = (ValueError, LookupError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Of a request's timestamps: `times` / `per` microseconds. Unit of neither: by the size."""
+
+    times: int
+    per: int = 1
+
+
+NANOSECONDS = Unit(1, 1000)
+MICROSECONDS = Unit(1)
+MILLISECONDS = Unit(1000)
+SECONDS = Unit(1_000_000)
+MINUTES = Unit(60_000_000)
+HOURS = Unit(3_600_000_000)
+BY_SIZE = Unit(0)
+
+
+@dataclass(slots=True)
+class Known:
+    """Spellings of one database.
+
+    Attributes:
+        single: up to and with the name of the only field.
+        heads: measurement and tags; for each the names of fields, None for what is no number.
+    """
+
+    single: dict[bytes, Series] = field(default_factory=dict)
+    heads: dict[bytes, dict[bytes, Series | None]] = field(default_factory=dict)
+
+
+class InfluxParser:
+    """Parses bodies of at most `max_samples` samples."""
+
+    def __init__(self, table: SeriesTable, max_samples: int) -> None:
+        self._table = table
+        self._max_samples = max_samples
+        self._known: dict[str, Known] = {}
+        self._known_bytes = 0
+
+    def parse(self, body: bytes, *, unit: Unit, database: str, now_ms: float) -> Parsed:
+        """The samples of a body: one for each field that is a number. It may hold none.
+
+        Args:
+            body: unpacked.
+            unit: of its timestamps.
+            database: becomes a label; empty for none.
+            now_ms: Unix time of receipt, which lines without timestamp get.
+
+        Raises:
+            BatchTooLarge: it has too many samples.
+        """
+        if body.count(b"\n") > self._max_samples * _LINES_PER_SAMPLE:
+            raise too_many(self._max_samples)
+        lines = _lines(body)
+        slow = _SlowWay(self, database, unit, now_ms)
+        if unit.times and not any(blank in body for blank in _BLANKS):
+            self._columns(lines, unit, slow)
+        else:
+            slow.read_all(lines)
+        parsed = slow.parsed
+        if not math.isfinite(sum(parsed.batch.values)):
+            # There is what float() takes and the format does not, or a sum beyond all bounds.
+            slow = _SlowWay(self, database, unit, now_ms)
+            slow.read_all(lines)
+            parsed = slow.parsed
+        if parsed.total > self._max_samples:
+            raise too_many(self._max_samples)
+        parsed.batch.size_bytes = len(body)
+        return parsed
+
+    def known(self, database: str) -> Known:
+        """The spellings of a database."""
+        known = self._known.get(database)
+        if known is None:
+            if len(self._known) >= _MAX_DATABASES:
+                self.forget()
+            known = self._known[database] = Known()
+        return known
+
+    def series(self, database: str, line: Line) -> list[Series]:
+        """The series of each field of a line that is a number; remembers how they were spelt.
+
+        Raises:
+            BadSample: a name or label is beyond its limit.
+        """
+        labels = line.tags
+        if database and DATABASE_LABEL not in labels:
+            labels = {**labels, DATABASE_LABEL: database}
+        series = [
+            checked_series(self._table, f"{line.measurement}_{name}", labels)
+            for name, _, _ in line.fields
+        ]
+        if len(line.head) > _MAX_KEY_BYTES:
+            return series
+        known = self.known(database)
+        fields = known.heads.get(line.head)
+        if fields is None:
+            fields = known.heads[line.head] = {}
+            self._known_bytes += len(line.head) + _ENTRY_BYTES
+        for (_, raw, _), found in zip(line.fields, series, strict=True):
+            if fields.get(raw) is None and len(raw) <= _MAX_KEY_BYTES:
+                fields[raw] = found
+                self._known_bytes += len(raw) + _ENTRY_BYTES
+        for raw in line.passed_over:
+            if raw not in fields and len(raw) <= _MAX_KEY_BYTES:
+                fields[raw] = None
+                self._known_bytes += len(raw) + _ENTRY_BYTES
+        if line.key is not None and series and len(line.key) <= _MAX_KEY_BYTES:
+            known.single[line.key] = series[0]
+            self._known_bytes += len(line.key) + _ENTRY_BYTES
+        if self._known_bytes > _MAX_KNOWN_BYTES:
+            self.forget()
+        return series
+
+    def forget(self) -> None:
+        """Drop all spellings; the table behind still knows the series."""
+        # The dictionaries of a parse that is going on are emptied, too.
+        for known in self._known.values():
+            known.single.clear()
+            known.heads.clear()
+        self._known.clear()
+        self._known_bytes = 0
+
+    def _columns(self, lines: Sequence[bytes], unit: Unit, slow: _SlowWay) -> None:
+        parsed = slow.parsed
+        single, heads = slow.known.single, slow.known.heads
+        batch, starts, rejected = parsed.batch, slow.starts, parsed.rejected
+        series, times, values = batch.series, batch.times, batch.values
+        multiply, divide = unit.times, unit.per
+        for line in lines:
+            rest, _, stamp = line.rpartition(b" ")
+            key, _, text = rest.rpartition(b"=")
+            found = single.get(key)
+            try:
+                if found is not None:
+                    integer = text[-1] in b"iu" and len(text) < 22
+                    value = float(int(text[:-1])) if integer else float(text)
+                    # Both take 1_000 for 1000.
+                    if b"_" not in text and stamp.isdigit() and len(stamp) < 20:
+                        starts.append(len(series) + len(rejected))
+                        series.append(found)
+                        times.append((int(stamp) * multiply / divide + 0.5) // 1.0 / 1e3)
+                        values.append(value)
+                        continue
+                elif stamp.isdigit() and len(stamp) < 20:
+                    head, _, pairs = rest.partition(b" ")
+                    fields = heads.get(head)
+                    if fields is not None:
+                        found_all, numbers = _several(pairs, fields)
+                        starts.append(len(series) + len(rejected))
+                        time_ms = (int(stamp) * multiply / divide + 0.5) // 1.0 / 1e3
+                        series += found_all
+                        times += [time_ms] * len(numbers)
+                        values += numbers
+                        continue
+            except _NOT_PLAIN:
+                pass
+            slow.read(line)
+
+
+class _SlowWay:
+    """Reads lines one by one; good samples and faults go to `parsed`.
+
+    Attributes:
+        starts: for each line, how many samples there were before it.
+    """
+
+    def __init__(self, parser: InfluxParser, database: str, unit: Unit, now_ms: float) -> None:
+        self.known = parser.known(database)
+        self.starts: list[int] = []
+        self.parsed = Parsed(Batch([], [], []), line_starts=self.starts)
+        self._parser = parser
+        self._database = database
+        self._unit = unit
+        self._untimed_ms = now_ms
+
+    def read_all(self, lines: Sequence[bytes]) -> None:
+        """Take all lines of a body."""
+        for line in lines:
+            self.read(line)
+
+    def read(self, line: bytes) -> None:
+        """Take one line."""
+        parsed = self.parsed
+        index = parsed.total
+        self.starts.append(index)
+        if not line:
+            return
+        try:
+            read = read_line(line)
+            if read is None:
+                return
+            time_ms = self._time(read.stamp)
+            series = self._parser.series(self._database, read)
+        except BadSample as bad:
+            parsed.rejected.append(Rejection(index, bad.cause, bad.reason, len(self.starts)))
+            return
+        batch = parsed.batch
+        batch.series += series
+        batch.times += [time_ms] * len(series)
+        batch.values += [value for _, _, value in read.fields]
+
+    def _time(self, stamp: int | None) -> float:
+        if stamp is None:
+            # Lines of one request are several samples, not one and its repeats.
+            time_ms = self._untimed_ms
+            self._untimed_ms += UNTIMED_STEP_MS
+            return time_ms
+        unit = self._unit
+        if unit.times:
+            return (stamp * unit.times / unit.per + 0.5) // 1.0 / 1e3
+        try:
+            return milliseconds(stamp)
+        except BadTimestamp as bad:
+            raise BadSample(Cause.TIMESTAMP, str(bad)) from None
+
+
+def _several(pairs: bytes, known: dict[bytes, Series | None]) -> tuple[list[Series], list[float]]:
+    """Series and values of a line's fields.
+
+    Raises:
+        LookupError, ValueError, OverflowError: not all are known and written plainly.
+    """
+    series = []
+    values = []
+    if b'"' in pairs:
+        pairs = _STRING_FIELD.sub(b'="', pairs)
+    for pair in pairs.split(b","):
+        name, _, text = pair.partition(b"=")
+        found = known[name]
+        if found is None:
+            if text != b'"' and text not in BOOLEANS:
+                raise ValueError(text)
+            continue
+        integer = text[-1] in b"iu" and len(text) < 22
+        value = float(int(text[:-1])) if integer else float(text)
+        if b"_" in text:
+            raise ValueError(text)
+        series.append(found)
+        values.append(value)
+    return series, values
+
+
+def _lines(body: bytes) -> list[bytes]:
+    """The lines of a body; of one with line breaks in strings the others are empty."""
+    if b"\r" in body:
+        # Inside of strings, too, which nobody reads.
+        body = body.replace(b"\r\n", b"\n")
+    if b'"' not in body:
+        return body.split(b"\n")
+    lines = []
+    at = 0
+    while at <= len(body):
+        end = body.find(b"\n", at)
+        if end < 0:
+            end = len(body)
+        if body.find(b'"', at, end) >= 0:
+            end = end_of_line(body, at)
+        line = body[at:end]
+        lines.append(line)
+        lines += [b""] * line.count(b"\n")
+        at = end + 1
+    return lines
