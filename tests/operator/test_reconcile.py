@@ -479,7 +479,7 @@ async def test_a_pod_that_never_got_ready_is_asked_directly() -> None:
     await stage.reconcile()
 
     assert stage.says(Type.READY) == ("False", "AuthenticationFailed")
-    assert stage.stats.asked_at == ("10.1.1.1", 8080)
+    assert stage.stats.asked_at == ("10.1.1.1", 9090)
 
 
 async def test_one_missed_answer_changes_nothing() -> None:

@@ -23,6 +23,7 @@ from anomaly_dataplane.contract.config import IngestProtocol, PipelineConfig
 from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_STATS
 from anomaly_dataplane.front.server import Front
 from anomaly_dataplane.ingest.body import BodyReader
+from anomaly_dataplane.ingest.gate import Gate
 from anomaly_dataplane.ingest.intake import Endpoint, Intake
 from anomaly_dataplane.ingest.protocol import Parts, WireProtocol
 from anomaly_dataplane.ingest.registry import PROTOCOLS
@@ -33,6 +34,7 @@ from anomaly_dataplane.ingest.routes import (
     IngestHandler,
     OtherHandler,
     SwitchedOffHandler,
+    guarded,
 )
 from anomaly_dataplane.mqtt.build import consumer as mqtt_consumer
 from anomaly_dataplane.mqtt.consumer import Consumer
@@ -67,6 +69,7 @@ class Pod:
     store: Store
     workers: Workers
     bodies: BodyReader
+    gate: Gate
     protocols: Mapping[IngestProtocol, WireProtocol]
     endpoints: Mapping[str, Endpoint]
     ledger: Ledger
@@ -104,8 +107,10 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
         lambda: readiness.ready,
     )
     protocols = {name: protocol(parts) for name, protocol in PROTOCOLS.items()}
+    auth = limits.auth.token_secret_ref.name
+    gate = Gate(Path(settings.token_secret_dir) if auth else None, limits.rate_limit)
     endpoints = {
-        path: Endpoint(dialect, intake)
+        path: Endpoint(dialect, intake, None if gate.is_open else gate)
         for protocol in (protocols[name] for name in limits.protocols)
         for intake in (Intake(limits, workers, telemetry.protocol(protocol.label)),)
         for path, dialect in protocol.dialects.items()
@@ -119,6 +124,7 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
         store,
         workers,
         bodies,
+        gate,
         protocols,
         endpoints,
         ledger,
@@ -144,22 +150,31 @@ def http_app(pod: Pod) -> web.Application:
             for path, endpoint in pod.endpoints.items()
         ),
         *(
-            (other.method, other.path, OtherHandler(other, pod.bodies, pod.telemetry).handle)
+            (
+                other.method,
+                other.path,
+                OtherHandler(other, pod.bodies, pod.telemetry, pod.gate).handle,
+            )
             for name in config.ingest.protocols
             for other in pod.protocols[name].others
         ),
-        ("GET", PATH_STATS, StatsHandler(config.pipeline, pod.store, pod.workers).handle),
-        ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store).handle),
+    ]
+    queries: list[tuple[str, str, Handler]] = [
+        (method, path, guarded(handler, pod.gate))
+        for method, path, handler in (
+            ("GET", PATH_STATS, stats_handler(pod).handle),
+            ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store).handle),
+        )
     ]
     app = web.Application()
-    app[PATHS] = [f"{method} {config.base_path}{path}" for method, path, _ in routes]
+    app[PATHS] = [f"{method} {config.base_path}{path}" for method, path, _ in [*routes, *queries]]
     app[POSTS] = {
         prefix + path: handler
         for method, path, handler in routes
         for prefix in ("", config.base_path)
         if method == "POST"
     }
-    for method, path, handler in routes + _switched_off(pod):
+    for method, path, handler in [*routes, *queries, *_switched_off(pod)]:
         for prefix in {"", config.base_path}:
             app.router.add_route(method, prefix + path, handler)
     app.cleanup_ctx.append(_store(pod))
@@ -168,6 +183,11 @@ def http_app(pod: Pod) -> web.Application:
     if pod.consumer is not None:
         app.cleanup_ctx.append(_consuming(pod.consumer))
     return app
+
+
+def stats_handler(pod: Pod) -> StatsHandler:
+    """What tells the pipeline's totals, on both ports."""
+    return StatsHandler(pod.config.pipeline, pod.store, pod.workers)
 
 
 def _switched_off(pod: Pod) -> list[tuple[str, str, Handler]]:
@@ -239,7 +259,9 @@ def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
             pod.alerting.update(config.alerting)
 
         reload = ConfigWatch(Path(pod.settings.config), pod.config, take_over)
-        watches = running(watch_store(pod.store, pod.readiness, pod.telemetry), reload.run())
+        watches = running(
+            watch_store(pod.store, pod.readiness, pod.telemetry), reload.run(), pod.gate.watch()
+        )
         async with watches, pod.alerting.running():
             yield
 

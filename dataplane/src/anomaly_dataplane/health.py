@@ -1,4 +1,7 @@
-"""The admin port: `/livez`, `/readyz`, `/metrics`. Built by `app.py`; never routed from outside."""
+"""The admin port: `/livez`, `/readyz`, `/metrics`, and the totals, which the operator asks for.
+
+Built by `serve.py`; never routed from outside, so nothing here asks for a token.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,23 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import hdrs, web
 
-from anomaly_dataplane.contract.runtime import PATH_LIVEZ, PATH_METRICS, PATH_READYZ
+from anomaly_dataplane.contract.runtime import PATH_LIVEZ, PATH_METRICS, PATH_READYZ, PATH_STATS
 from anomaly_dataplane.ingest.reply import JSON_HEADERS
-from anomaly_dataplane.ingest.routes import PATHS
+from anomaly_dataplane.ingest.routes import PATHS, Handler
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.telemetry import Telemetry
 
 _METRICS_HEADERS = {hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8"}
 
 
-def admin_app(readiness: Readiness, telemetry: Telemetry) -> web.Application:
+def admin_app(readiness: Readiness, telemetry: Telemetry, stats: Handler) -> web.Application:
     """The application of the admin port."""
     app = web.Application()
-    app[PATHS] = [f"GET {path}" for path in (PATH_LIVEZ, PATH_READYZ, PATH_METRICS)]
+    app[PATHS] = [f"GET {path}" for path in (PATH_LIVEZ, PATH_READYZ, PATH_METRICS, PATH_STATS)]
     app.router.add_get(PATH_LIVEZ, _livez)
     app.router.add_get(PATH_READYZ, _readyz(readiness))
     app.router.add_get(PATH_METRICS, _metrics(telemetry))
+    app.router.add_get(PATH_STATS, stats)
     return app
 
 

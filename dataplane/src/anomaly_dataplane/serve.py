@@ -19,7 +19,7 @@ from functools import partial
 from aiohttp import web
 
 from anomaly_dataplane import KERNELS
-from anomaly_dataplane.app import Pod, front, http_app, running
+from anomaly_dataplane.app import Pod, front, http_app, running, stats_handler
 from anomaly_dataplane.connections import ConnectionGate
 from anomaly_dataplane.contract.runtime import TERMINATION_GRACE_SECONDS
 from anomaly_dataplane.health import admin_app
@@ -60,7 +60,10 @@ async def serve(
     settings = pod.settings
     async with (
         _listen(
-            pod, admin_app(pod.readiness, pod.telemetry), settings.admin_port, ADMIN_CONNECTIONS
+            pod,
+            admin_app(pod.readiness, pod.telemetry, stats_handler(pod).handle),
+            settings.admin_port,
+            ADMIN_CONNECTIONS,
         ) as admin_port,
         _listen(
             pod,

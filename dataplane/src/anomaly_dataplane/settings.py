@@ -191,6 +191,13 @@ class Settings:
         "path",
         "A mounted Secret whose keys win over these two, and certificates for TLS.",
     )
+    token_secret_dir: str = _setting(
+        runtime.ENV_TOKEN_SECRET_DIR,
+        _text,
+        runtime.TOKEN_SECRET_DIR,
+        "path",
+        "The mounted Secret of tokens; looked at if `ingest.auth.tokenSecretRef` names one.",
+    )
     mqtt_secret_dir: str = _setting(
         runtime.ENV_MQTT_SECRET_DIR,
         _text,

@@ -245,7 +245,8 @@ class Reconciler:
         ready = observe.ready_replicas(workload)
         pods: tuple[Manifest, ...] = ()
         store_pods: tuple[Manifest, ...] = ()  # both listed only while something is wrong
-        if not pipeline.suspend and (not complete or ready < pipeline.min_pods):
+        asked_directly = bool(pipeline.token_secret)
+        if not pipeline.suspend and (not complete or ready < pipeline.min_pods or asked_directly):
             pods = await self._pods(key, names.DATAPLANE)
         if pipeline.redis.managed is not None and not observe.redis_ready(store):
             store_pods = await self._pods(key, names.REDIS)
@@ -275,10 +276,13 @@ class Reconciler:
     def _where_to_ask(
         self, key: Key, pipeline: Pipeline, ready: int, pods: Iterable[Manifest]
     ) -> tuple[str, int] | None:
-        """The Service; or, since it reaches ready pods only, a pod that runs without being it."""
-        if not ready:
+        """The Service; or, since it reaches ready pods only, a pod that runs without being it.
+
+        Where a token is asked for, always a pod: its admin port answers without.
+        """
+        if not ready or pipeline.token_secret:
             address = observe.running_pod(pods)
-            return (address, runtime.HTTP_PORT) if address else None
+            return (address, runtime.ADMIN_PORT) if address else None
         ref = ChildRef(kinds.SERVICE.kind, names.dataplane(key.name))
         front = self._inventory.children(key).get(ref)
         if front is None or not front.cluster_ip:

@@ -136,6 +136,7 @@ class Pipeline:
     autoscaling: Autoscaling
     resources: Mapping[str, Any]
     redis: Redis
+    token_secret: str
     mqtt: Mqtt | None
     expose: Expose
     monitoring: Monitoring
@@ -182,6 +183,7 @@ def parse(body: Mapping[str, Any], settings: Settings) -> Pipeline:
         autoscaling=_autoscaling(spec["autoscaling"]),
         resources=spec["resources"],
         redis=_redis(meta["name"], spec["redis"], settings),
+        token_secret=spec["ingest"]["auth"]["tokenSecretRef"]["name"],
         mqtt=_mqtt(spec["ingest"]["mqtt"]),
         expose=_expose(meta, spec["expose"], settings),
         monitoring=Monitoring(

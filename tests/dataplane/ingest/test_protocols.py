@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -207,3 +208,68 @@ async def test_one_sample_in_any_protocol_is_one_sample(pod: RunningPod) -> None
         assert (await send(pod, speaker.say(told))).status == speaker.success
         assert await pod.accepted() == 4
     assert (await pod.pod.store.totals()).series == 2
+
+
+def with_tokens(fast_path: bool, **ingest: object) -> PipelineConfig:
+    auth = {"tokenSecretRef": {"name": "tokens"}}
+    return parse({"ingest": {"fastPath": fast_path, "auth": auth, **ingest}, "detection": ZSCORE})
+
+
+async def test_without_a_valid_token_it_is_401(
+    fast_path: bool, speaker: Speaker, tmp_path: Path
+) -> None:
+    """In the protocol's own words, before anything is read; every key of the Secret will do."""
+    (tmp_path / "a").write_text("first")
+    (tmp_path / "b").write_text("second")
+    said = speaker.say(some(3))
+    config = with_tokens(fast_path)
+    async with running_pod(config, ANOMALY_TOKEN_SECRET_DIR=str(tmp_path)) as pod:
+        for headers in ({}, {"Authorization": "Bearer other"}):
+            answer = await send(pod, Said(said.path, said.body, {**said.headers, **headers}))
+            assert answer.status == 401
+            assert "authorization failed" in speaker.reason(answer)
+            assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+        assert await pod.accepted() == 0
+        for value in ("Bearer first", "Token second"):
+            headers = {**said.headers, "Authorization": value}
+            answer = await send(pod, Said(said.path, said.body, headers))
+            assert answer.status == speaker.success
+        assert await pod.accepted() == 3
+        for path in ("/api/v1/stats", "/api/v1/anomalies", "/query?q=SHOW%20DATABASES"):
+            assert (await pod.ask(path)).status == 401
+            allowed = await pod.ask(path, headers={"Authorization": "Bearer first"})
+            assert allowed.status == 200
+        for path, status in (("/ping", 204), ("/health", 200), ("/ready", 200)):
+            assert (await pod.ask(path)).status == status
+        for path in ("/livez", "/readyz", "/metrics", "/api/v1/stats"):
+            assert (await pod.admin(path)).status == 200
+        (tmp_path / "a").unlink()
+        pod.pod.gate.look()
+        answer = await send(
+            pod, Said(said.path, said.body, {**said.headers, "Authorization": "Bearer first"})
+        )
+        assert answer.status == 401
+
+
+async def test_beyond_the_rate_of_a_token_it_is_503(
+    fast_path: bool, speaker: Speaker, tmp_path: Path
+) -> None:
+    """With whole seconds of Retry-After; other tokens are none the worse for it."""
+    (tmp_path / "a").write_text("first")
+    (tmp_path / "b").write_text("second")
+    said = speaker.say(some(1))
+    limit = {"requestsPerSecond": 1, "burst": 2}
+    config = with_tokens(fast_path, rateLimit=limit)
+
+    async def send_as(pod: RunningPod, token: str) -> Answer:
+        headers = {**said.headers, "Authorization": f"Bearer {token}"}
+        return await send(pod, Said(said.path, said.body, headers))
+
+    async with running_pod(config, ANOMALY_TOKEN_SECRET_DIR=str(tmp_path)) as pod:
+        answers = [await send_as(pod, "first") for _ in range(5)]
+        assert [answer.status for answer in answers[:2]] == [speaker.success] * 2
+        assert answers[-1].status == 503
+        assert answers[-1].headers["Retry-After"].isdigit()
+        assert "spec.ingest.rateLimit" in speaker.reason(answers[-1])
+        assert (await send_as(pod, "second")).status == speaker.success
+        assert 'requests_refused_total{reason="rate_limited"}' in (await pod.admin("/metrics")).text

@@ -140,6 +140,24 @@ class Mqtt:
 
 
 @dataclass(frozen=True, slots=True)
+class Auth:
+    """Who may send and ask."""
+
+    token_secret_ref: SecretRef = declare(Group(SecretRef), {})
+    """Every key of it is one valid token, mounted as a file; without a name everybody may."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Of requests that bring samples, for each token (for all together without tokens) and pod."""
+
+    requests_per_second: int = declare(Integer(0, 1000000), 0)
+    """0 for no limit."""
+    burst: int = declare(Integer(0, 1000000), 0)
+    """Requests that may come at once after a pause; 0 for those of one second."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """What is taken in: how, and how much."""
 
@@ -153,6 +171,8 @@ class Ingest:
     """How far behind the newest sample of its series a sample may be and still count."""
     max_future_seconds: float = declare(Duration(0, 86400), "5m")
     """How far ahead of the pod's clock a timestamp may be; beyond it the sample is rejected."""
+    auth: Auth = declare(Group(Auth), {})
+    rate_limit: RateLimit = declare(Group(RateLimit), {})
     mqtt: Mqtt = declare(Group(Mqtt), {})
     fast_path: bool = declare(Boolean(), True)
     """Whether plain POSTs of samples are answered before aiohttp sees them; see `front/`."""

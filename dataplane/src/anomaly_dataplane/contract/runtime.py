@@ -51,6 +51,7 @@ ENV_REDIS = "ANOMALY_REDIS"
 ENV_REDIS_USERNAME = "REDIS_USERNAME"
 ENV_REDIS_PASSWORD = "REDIS_PASSWORD"  # noqa: S105  # the variable's name, not a password
 ENV_REDIS_SECRET_DIR = "ANOMALY_REDIS_SECRET_DIR"  # noqa: S105  # the variable's name
+ENV_TOKEN_SECRET_DIR = "ANOMALY_TOKEN_SECRET_DIR"  # noqa: S105  # the variable's name
 ENV_MQTT_SECRET_DIR = "ANOMALY_MQTT_SECRET_DIR"  # noqa: S105  # the variable's name
 ENV_POD_NAME = "ANOMALY_POD_NAME"
 ENV_WEBHOOK_SECRET_DIR = "ANOMALY_WEBHOOK_SECRET_DIR"  # noqa: S105  # the variable's name
@@ -58,6 +59,7 @@ ENV_WEBHOOK_SECRET_DIR = "ANOMALY_WEBHOOK_SECRET_DIR"  # noqa: S105  # the varia
 WEBHOOK_SECRET_DIR = "/etc/anomaly-pipeline-webhooks"  # noqa: S105  # a folder for each webhook
 SECRET_KEY_WEBHOOK = "secret"  # noqa: S105  # the key's name, not a secret
 
+TOKEN_SECRET_DIR = "/etc/anomaly-pipeline-tokens"  # noqa: S105  # where the Secret is mounted
 MQTT_SECRET_DIR = "/etc/anomaly-pipeline-mqtt"  # noqa: S105  # where the Secret is mounted
 REDIS_SECRET_DIR = "/etc/anomaly-pipeline-redis"  # noqa: S105  # where the Secret is mounted
 SECRET_KEY_USERNAME = "username"  # noqa: S105  # the key's name, not a password

@@ -196,6 +196,8 @@ class Connection(asyncio.Protocol):
         self.silent = self._late = False
         intake = head.endpoint.intake
         try:
+            if head.endpoint.gate is not None:
+                head.endpoint.gate.check(head.facts)
             content = self._front.bodies.unpacked(body, head.call.encoding)
             taken = intake.take(head.call, content, time.perf_counter())
             if taken.verdicts is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.contract.config import Ingest
 from anomaly_dataplane.ingest.admission import admit
+from anomaly_dataplane.ingest.gate import Gate
 from anomaly_dataplane.ingest.parsed import Parsed
 from anomaly_dataplane.ingest.protocol import Call, Dialect
 from anomaly_dataplane.ingest.reply import Reply
@@ -96,7 +97,12 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where POSTs of samples go: how they are read and answered, and where their samples go."""
+    """Where POSTs of samples go: who may, how they are read and answered, where their samples go.
+
+    Attributes:
+        gate: None if everybody may, at any rate.
+    """
 
     dialect: Dialect
     intake: Intake
+    gate: Gate | None = None

@@ -20,6 +20,9 @@ from anomaly_dataplane.telemetry import Telemetry
 JSON_HEADERS: dict[str, str] = {hdrs.CONTENT_TYPE: "application/json"}
 _RETRY_AFTER: dict[str, str] = {hdrs.RETRY_AFTER: str(RETRY_AFTER_SECONDS)}
 
+_AUTHENTICATE: dict[str, str] = {hdrs.WWW_AUTHENTICATE: 'Basic realm="anomaly-pipeline"'}
+"""Any of the other forms will do, too, but this one a browser knows to ask for."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -59,7 +62,10 @@ def failure(
         return Reply(503, reply.body, {**reply.headers, **_RETRY_AFTER})
     if isinstance(error, BadPayload):
         telemetry.bad_request(error.status)
-        return worded(error.status, str(error))
+        reply = worded(error.status, str(error))
+        if error.status == 401:
+            return Reply(401, reply.body, {**reply.headers, **_AUTHENTICATE})
+        return reply
     telemetry.defect()
     logger.error("request failed", exc_info=error, extra={"path": path})
     return worded(500, "internal error; the log of the pod has the details")

@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.http_response import respond
 from anomaly_dataplane.ingest.body import BodyReader
+from anomaly_dataplane.ingest.gate import Gate
 from anomaly_dataplane.ingest.intake import Endpoint
 from anomaly_dataplane.ingest.protocol import Dialect, Facts, Other
 from anomaly_dataplane.ingest.reply import JSON_HEADERS, Reply, error_reply, failure
@@ -45,6 +46,7 @@ class IngestHandler:
         self._path = path
         self._dialect = endpoint.dialect
         self._intake = endpoint.intake
+        self._gate = endpoint.gate
         self._bodies = bodies
         self._telemetry = telemetry
         self._responses = Responses()
@@ -56,6 +58,8 @@ class IngestHandler:
         query = request.query if request.rel_url.raw_query_string else _NO_QUERY
         facts = Facts(self._path, query, request.headers)
         try:
+            if self._gate is not None:
+                self._gate.check(facts)
             call = self._dialect.call(facts)
             body = await self._bodies.read(request, call.encoding)
             taken = self._intake.take(call, body, started)
@@ -72,8 +76,9 @@ class IngestHandler:
 class OtherHandler:
     """What a protocol's clients ask beside sending samples."""
 
-    def __init__(self, other: Other, bodies: BodyReader, telemetry: Telemetry) -> None:
+    def __init__(self, other: Other, bodies: BodyReader, telemetry: Telemetry, gate: Gate) -> None:
         self._other = other
+        self._gate = gate
         self._bodies = bodies
         self._telemetry = telemetry
 
@@ -81,6 +86,8 @@ class OtherHandler:
         """Answer one request."""
         facts = _facts(request)
         try:
+            if not self._other.is_open:
+                self._gate.identify(facts)
             body = b""
             if request.can_read_body:
                 body = await self._bodies.read(request, content_encoding(facts.headers))
@@ -90,6 +97,16 @@ class OtherHandler:
         except Exception as error:
             worded = partial(self._other.dialect.failed, facts)
             return _response(failure(error, self._telemetry, request.path, worded))
+
+
+def guarded(handler: Handler, gate: Gate) -> Handler:
+    """The handler of a query, for who has a valid token."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        gate.identify(_facts(request))
+        return await handler(request)
+
+    return handle
 
 
 class SwitchedOffHandler:

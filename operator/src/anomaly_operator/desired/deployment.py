@@ -73,6 +73,7 @@ def _pod(pipeline: Pipeline) -> dict[str, Any]:
             {"name": "config", "configMap": {"name": names.config(pipeline.name)}},
             {"name": "tmp", "emptyDir": {}},
             *_redis_volumes(pipeline),
+            *_token_volumes(pipeline),
             *_mqtt_volumes(pipeline),
             *(_webhook_volume(name, secret) for name, secret in _webhooks(pipeline)),
         ],
@@ -106,6 +107,10 @@ def _container(pipeline: Pipeline) -> dict[str, Any]:
                 for volume in _redis_volumes(pipeline)
             ),
             *(
+                {"name": volume["name"], "mountPath": runtime.TOKEN_SECRET_DIR, "readOnly": True}
+                for volume in _token_volumes(pipeline)
+            ),
+            *(
                 {"name": volume["name"], "mountPath": runtime.MQTT_SECRET_DIR, "readOnly": True}
                 for volume in _mqtt_volumes(pipeline)
             ),
@@ -125,6 +130,14 @@ def _redis_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
         return []
     secret = {"secretName": name, "optional": True, "defaultMode": 0o444}
     return [{"name": "redis", "secret": secret}]
+
+
+def _token_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The Secret of tokens. Optional: while it is missing, pods let nobody in and say so."""
+    if not pipeline.token_secret:
+        return []
+    secret = {"secretName": pipeline.token_secret, "optional": True, "defaultMode": 0o444}
+    return [{"name": "tokens", "secret": secret}]
 
 
 def _mqtt_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:

@@ -32,10 +32,12 @@ def dataplane_policy(pipeline: Pipeline) -> Manifest:
     wanted = pipeline.network_policy
     name = names.dataplane(pipeline.name)
     head = manifest(pipeline, kinds.NETWORK_POLICY, name, names.DATAPLANE)
-    senders = list(wanted.allow_from)
-    if senders and wanted.operator_namespace:
+    senders, scrapers = list(wanted.allow_from), list(wanted.scrape_from)
+    if wanted.operator_namespace:
+        # The operator asks either port for the pipeline's totals.
         label = {"kubernetes.io/metadata.name": wanted.operator_namespace}
-        senders.append({"namespaceSelector": {"matchLabels": label}})
+        for allowed in filter(None, (senders, scrapers)):
+            allowed.append({"namespaceSelector": {"matchLabels": label}})
     return {
         **head,
         "spec": {
@@ -43,7 +45,7 @@ def dataplane_policy(pipeline: Pipeline) -> Manifest:
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [
                 _from(senders, runtime.HTTP_PORT),
-                _from(list(wanted.scrape_from), runtime.ADMIN_PORT),
+                _from(scrapers, runtime.ADMIN_PORT),
             ],
             "egress": [
                 {"ports": [_port(_DNS_PORT, "UDP"), _port(_DNS_PORT)]},
