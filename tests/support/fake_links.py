@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis import exceptions
-
+from anomaly_dataplane.store import redis_errors as exceptions
 from anomaly_dataplane.store.link import Address
 
 Answer = object | Exception

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -36,8 +37,6 @@ from anomaly_dataplane.ingest.routes import (
     SwitchedOffHandler,
     guarded,
 )
-from anomaly_dataplane.mqtt.build import consumer as mqtt_consumer
-from anomaly_dataplane.mqtt.consumer import Consumer
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
 from anomaly_dataplane.queries.stats import StatsHandler
 from anomaly_dataplane.readiness import Readiness, watch_store
@@ -51,6 +50,9 @@ from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.store.redis_store import RedisStore
 from anomaly_dataplane.telemetry import Telemetry
 from anomaly_dataplane.workers import Workers
+
+if TYPE_CHECKING:
+    from anomaly_dataplane.mqtt.consumer import Consumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,24 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
         endpoints,
         ledger,
         AlertingTasks(ledger, config, telemetry, Path(settings.webhook_secret_dir)),
-        mqtt_consumer(settings, config, parts.table, workers, telemetry),
+        _consumer(settings, config, parts.table, workers, telemetry),
     )
+
+
+def _consumer(
+    settings: Settings,
+    config: PipelineConfig,
+    series: SeriesTable,
+    workers: Workers,
+    telemetry: Telemetry,
+) -> Consumer | None:
+    """What takes samples from a broker; None without one."""
+    if not config.ingest.mqtt.broker:
+        return None
+    # Here, since its client takes a megabyte.
+    from anomaly_dataplane.mqtt.build import consumer
+
+    return consumer(settings, config, series, workers, telemetry)
 
 
 def _ledger(config: PipelineConfig, store: Store) -> Ledger:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
-from redis import exceptions
 
+from anomaly_dataplane.store import redis_errors as exceptions
 from anomaly_dataplane.store.access import Login
 from anomaly_dataplane.store.link import Link, Unsent, _Connection, pack
 from redis_server import PASSWORD, RedisServer, free_port, redis_server

@@ -11,8 +11,6 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from redis import exceptions
-
 from anomaly_dataplane.contract.runtime import (
     SECRET_KEY_CA,
     SECRET_KEY_CERTIFICATE,
@@ -22,6 +20,7 @@ from anomaly_dataplane.contract.runtime import (
     SECRET_KEY_SENTINEL_USERNAME,
     SECRET_KEY_USERNAME,
 )
+from anomaly_dataplane.store import redis_errors as exceptions
 
 
 class BadSecret(exceptions.ConnectionError):

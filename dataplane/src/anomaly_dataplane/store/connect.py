@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from redis.crc import key_slot
-
 from anomaly_dataplane.contract.config import PipelineConfig, RedisMode
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.store import Store
@@ -14,7 +12,7 @@ from anomaly_dataplane.store.access import Access
 from anomaly_dataplane.store.keys import Keys
 from anomaly_dataplane.store.link import Address, Link
 from anomaly_dataplane.store.redis_store import RedisStore
-from anomaly_dataplane.store.servers import Client, Cluster, OneServer, Sentinels, Servers
+from anomaly_dataplane.store.servers import Cluster, OneServer, Sentinels, Servers
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
@@ -53,14 +51,17 @@ def connect(
 def _servers(config: PipelineConfig, access: Access, keys: Keys) -> Servers:
     redis = config.redis
     addresses = [_address(url) for url in redis.urls]
+    if redis.mode not in (RedisMode.SENTINEL, RedisMode.CLUSTER):
+        return OneServer(addresses[0], redis.partitions)
+    # Here, since redis-py takes 7 MiB: see redis_errors.py.
+    from anomaly_dataplane.store.questions import Client, key_slot
+
     servers = Client(access.login, CONNECT_SECONDS, ANSWER_SECONDS)
     if redis.mode is RedisMode.SENTINEL:
         sentinels = Client(access.sentinel_login, CONNECT_SECONDS, ANSWER_SECONDS)
         return Sentinels(addresses, redis.sentinel_master, redis.partitions, sentinels, servers)
-    if redis.mode is RedisMode.CLUSTER:
-        slots = [key_slot(keys.totals(p)) for p in range(redis.partitions)]
-        return Cluster(addresses, slots, servers)
-    return OneServer(addresses[0], redis.partitions)
+    slots = [key_slot(keys.totals(p)) for p in range(redis.partitions)]
+    return Cluster(addresses, slots, servers)
 
 
 def _address(url: str) -> Address:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from redis import exceptions
-
+from anomaly_dataplane.store import redis_errors as exceptions
 from anomaly_dataplane.store.access import BadSecret
 from anomaly_dataplane.store.link import Address, Unsent
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import cast
 
 import hiredis
-from redis import exceptions
 
+from anomaly_dataplane.store import redis_errors as exceptions
 from anomaly_dataplane.store.access import Login
 
 Argument = bytes | memoryview | str | int
@@ -166,7 +166,7 @@ class Link:
 
         Raises:
             Unsent: no connection could be made.
-            redis.exceptions.RedisError: an error reply, a lost connection or a time-out.
+            RedisError: an error reply, a lost connection or a time-out.
         """
         connection = self._connection
         if connection is None or connection.closed is not None:
@@ -177,7 +177,7 @@ class Link:
         """The same of a Cluster's node that is about to take over the slot.
 
         Raises:
-            redis.exceptions.RedisError: as `call` does.
+            RedisError: as `call` does.
         """
         connection = self._connection
         if connection is None or connection.closed is not None:

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from redis.exceptions import ConnectionError, RedisError, ResponseError
-
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Anomaly, Kind
@@ -27,6 +25,7 @@ from anomaly_dataplane.store import Totals, Writes, wire
 from anomaly_dataplane.store.faults import Fault, Remedy, fault_of
 from anomaly_dataplane.store.keys import Keys
 from anomaly_dataplane.store.link import Address, Link, pack
+from anomaly_dataplane.store.redis_errors import ConnectionError, RedisError, ResponseError
 from anomaly_dataplane.store.servers import Servers
 
 PATIENCE_SECONDS = 4.0

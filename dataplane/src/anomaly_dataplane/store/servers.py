@@ -1,23 +1,17 @@
 """Where each partition's primary is: one server, what Sentinel says, or a Cluster's slots.
 
-`redis_store.py` asks at its first call and again whenever what it knew no longer holds. The
-questions go through redis-py, each over a connection of its own that is closed afterwards.
+`redis_store.py` asks at its first call and again whenever what it knew no longer holds.
+`questions.py` puts the questions.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
-from redis import exceptions
-from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.cluster import parse_cluster_slots
-from redis.utils import str_if_bytes
-
-from anomaly_dataplane.store.access import BadSecret, Login
+from anomaly_dataplane.store import redis_errors as exceptions
+from anomaly_dataplane.store.access import BadSecret
 from anomaly_dataplane.store.link import Address
 
 T = TypeVar("T")
@@ -33,8 +27,28 @@ class Servers(Protocol):
         """For each partition the address of its primary, None where there is none just now.
 
         Raises:
-            redis.exceptions.RedisError: nobody could tell.
+            RedisError: nobody could tell.
         """
+        ...
+
+
+Ranges = Mapping[tuple[int, int], tuple[Address, Sequence[Address]]]
+"""First and last slot -> the primary that serves them, and its replicas."""
+
+
+class Asked(Protocol):
+    """Servers that can be asked. Each method raises RedisError where one does not answer."""
+
+    async def named(self, sentinel: Address, name: str) -> Address | None:
+        """The primary that a Sentinel watches by this name, if it does."""
+        ...
+
+    async def role(self, address: Address) -> str:
+        """What a server says that it is: `master` or something else."""
+        ...
+
+    async def ranges(self, node: Address) -> Ranges:
+        """What a node of a Cluster knows of all slots."""
         ...
 
 
@@ -48,49 +62,6 @@ class OneServer:
         return self._addresses
 
 
-class Client:
-    """Makes short-lived redis-py clients, with the credentials of the moment."""
-
-    def __init__(
-        self, login: Callable[[], Login], connect_seconds: float, answer_seconds: float
-    ) -> None:
-        self._login = login
-        self._connect_seconds = connect_seconds
-        self._answer_seconds = answer_seconds
-
-    def to(self, address: Address) -> Redis:
-        """A client of this server; whoever asks for it closes it."""
-        login = self._login()
-        options: dict[str, Any] = {
-            "host": address[0],
-            "port": address[1],
-            "username": login.username,
-            "password": login.password,
-            "socket_connect_timeout": self._connect_seconds,
-            "socket_timeout": self._answer_seconds,
-            "retry": Retry(NoBackoff(), 0),
-            # No greeting that an ACL user would need further rights for.
-            "protocol": 2,
-            "driver_info": None,
-        }
-        if login.tls is None:
-            return Redis.from_pool(ConnectionPool(Connection, **options))
-        return Redis.from_pool(ConnectionPool(_Secured, context=login.tls, **options))
-
-    async def ask(self, address: Address, question: Callable[[Redis], Awaitable[T]]) -> T:
-        """One answer of one server."""
-        async with self.to(address) as client:
-            return await question(client)
-
-
-class _Secured(SSLConnection):
-    """A connection over the same TLS context as the links'."""
-
-    def __init__(self, *, context: Any, **options: Any) -> None:
-        super().__init__(**options)
-        self.ssl_context.context = context
-
-
 class Sentinels:
     """The primary of a name that Sentinels watch."""
 
@@ -99,8 +70,8 @@ class Sentinels:
         addresses: Sequence[Address],
         name: str,
         partitions: int,
-        sentinels: Client,
-        servers: Client,
+        sentinels: Asked,
+        servers: Asked,
     ) -> None:
         self._addresses = list(addresses)
         self._name = name
@@ -114,20 +85,13 @@ class Sentinels:
         return [address] * self._partitions
 
     async def _named_by(self, sentinel: Address) -> Address:
-        named = await self._sentinels.ask(sentinel, self._question)
-        if not named:
+        address = await self._sentinels.named(sentinel, self._name)
+        if address is None:
             raise exceptions.ConnectionError(f"watches no primary called {self._name!r}")
-        address = str_if_bytes(named[0]), int(named[1])
-        role, *_ = await self._servers.ask(address, lambda client: client.role())
-        if str_if_bytes(role) != "master":
+        if await self._servers.role(address) != "master":
             # It has not heard of the last failover yet, or that is still going on.
             raise exceptions.ConnectionError("names {}:{}, which is a replica".format(*address))
         return address
-
-    async def _question(self, client: Redis) -> Any:
-        # Not client.sentinel_get_master_addr_by_name(): it answers whether there is one.
-        question = "SENTINEL GET-MASTER-ADDR-BY-NAME"
-        return await client.execute_command(question, self._name)  # type: ignore[no-untyped-call]
 
 
 class Cluster:
@@ -139,7 +103,7 @@ class Cluster:
         servers: how to reach a node.
     """
 
-    def __init__(self, seeds: Sequence[Address], slots: Sequence[int], servers: Client) -> None:
+    def __init__(self, seeds: Sequence[Address], slots: Sequence[int], servers: Asked) -> None:
         self._seeds = list(seeds)
         self._nodes: list[Address] = []
         self._slots = slots
@@ -148,20 +112,11 @@ class Cluster:
     async def locate(self) -> Sequence[Address | None]:
         # In any order, lest a node that is cut off from the others is believed again and again.
         nodes = dict.fromkeys((*_shuffled(self._nodes), *self._seeds))
-        return self._learn(await _first("node of the Cluster", nodes, self._ranges_of))
+        return self._learn(await _first("node of the Cluster", nodes, self._servers.ranges))
 
-    async def _ranges_of(self, node: Address) -> dict[tuple[int, int], dict[str, Any]]:
-        reply = await self._servers.ask(node, _slots)
-        return parse_cluster_slots(reply, current_host=node[0])
-
-    def _learn(self, ranges: dict[tuple[int, int], dict[str, Any]]) -> list[Address | None]:
-        primaries = {
-            span: (str(node["primary"][0]), int(node["primary"][1]))
-            for span, node in ranges.items()
-        }
-        replicas = (
-            (str(host), int(port)) for node in ranges.values() for host, port in node["replicas"]
-        )
+    def _learn(self, ranges: Ranges) -> list[Address | None]:
+        primaries = {span: primary for span, (primary, _) in ranges.items()}
+        replicas = (replica for _, others in ranges.values() for replica in others)
         self._nodes = list(dict.fromkeys((*primaries.values(), *replicas)))
         return [
             next((to for (first, last), to in primaries.items() if first <= slot <= last), None)
@@ -188,8 +143,3 @@ async def _first(
 
 def _shuffled(addresses: Sequence[Address]) -> list[Address]:
     return random.sample(addresses, len(addresses))
-
-
-async def _slots(client: Redis) -> Any:
-    # Not client.cluster_slots(): without a RedisCluster it is not parsed either.
-    return await client.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
