@@ -225,7 +225,9 @@ async def test_a_foreign_secret_is_not_used_as_ours() -> None:
     await stage.reconcile()
 
     assert stage.says(Type.APPLIED) == ("False", "OwnershipConflict")
-    assert ("create", "secrets", "boiler-redis") not in stage.cluster.requests
+    theirs = stage.cluster.find(kinds.SECRET, "boiler-redis")
+    assert theirs is not None
+    assert "data" not in theirs
 
 
 async def test_children_of_a_deleted_namesake_are_waited_for() -> None:

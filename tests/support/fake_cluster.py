@@ -80,6 +80,9 @@ class FakeCluster:
             and _matches(selector, live["metadata"].get("labels") or {})
         ]
 
+    async def names_of(self, kind: Kind, namespace: str, selector: str) -> set[str]:
+        return {found["metadata"]["name"] for found in await self.select(kind, namespace, selector)}
+
     async def apply(self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER) -> Manifest:
         kind = kinds.of(manifest)
         self._request("patch", kind.plural, manifest["metadata"]["name"])

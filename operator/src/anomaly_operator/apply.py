@@ -6,8 +6,10 @@ refusal into a Failure for the status. What was applied and has not changed sinc
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +17,7 @@ from anomaly_operator import fieldowners, inventory, kinds, names
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.errors import ApiError, Retry
 from anomaly_operator.inventory import Child, ChildRef, Inventory, Key
+from anomaly_operator.kinds import Kind
 from anomaly_operator.observe import Failure
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.status.reasons import Reason
@@ -24,6 +27,10 @@ log = logging.getLogger(__name__)
 
 Applied = dict[ChildRef, tuple[str, str]]
 """Per child: digest of what was applied, fingerprint of what the API server made of it."""
+
+
+FOREIGN_SECONDS = 5.0
+"""How long the names of objects that are not ours are believed."""
 
 
 @dataclass(slots=True)
@@ -37,9 +44,13 @@ class Outcome:
 class Applier:
     """Applies and prunes the children of pipelines."""
 
-    def __init__(self, cluster: Cluster, known: Inventory) -> None:
+    def __init__(
+        self, cluster: Cluster, known: Inventory, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cluster = cluster
         self._inventory = known
+        self._clock = clock
+        self._foreign: dict[tuple[Kind, str], tuple[float, asyncio.Future[set[str]]]] = {}
 
     async def apply(
         self, key: Key, pipeline: Pipeline, desired: Iterable[Manifest], applied: Applied
@@ -82,20 +93,7 @@ class Applier:
         manifest: Manifest,
         applied: Applied,
     ) -> None:
-        known = self._inventory.children(key).get(ref)
-        try:
-            if known is not None:
-                check_owner(pipeline, known)
-        except (OwnedByOther, Retry):
-            # Before this holds us up, make sure that it is not a deletion the watch has missed.
-            self._inventory.forget_child(key, ref)
-            known = None
-        if known is None:
-            # Nothing of ours by that name was seen; apply would take over what is somebody else's.
-            live = await self._cluster.get(kinds.of(manifest), key.namespace, ref.name)
-            known = inventory.child(live) if live is not None else None
-            if known is not None:
-                check_owner(pipeline, known)
+        known = await self._known(key, pipeline, ref, kinds.of(manifest))
         wanted = inventory.digest(manifest)
         if known is not None and _settled(manifest, known, applied.get(ref), wanted):
             return
@@ -111,6 +109,46 @@ class Applier:
             live = await self._cluster.apply(manifest)
         self._inventory.put_child(live)
         applied[ref] = (wanted, inventory.fingerprint(live))
+
+    async def _known(self, key: Key, pipeline: Pipeline, ref: ChildRef, kind: Kind) -> Child | None:
+        """The child as far as it exists and may be touched.
+
+        Raises:
+            OwnedByOther: if somebody else has it.
+            Retry: if it is on its way out.
+        """
+        known = self._inventory.children(key).get(ref)
+        if known is not None:
+            try:
+                check_owner(pipeline, known)
+            except (OwnedByOther, Retry):
+                # Before this holds us up, make sure that the watch has missed no deletion.
+                self._inventory.forget_child(key, ref)
+            else:
+                return known
+        elif ref.name not in await self._foreign_names(kind, key.namespace):
+            return None  # whatever carries our label is known from watches and lists
+        live = await self._cluster.get(kind, key.namespace, ref.name)
+        if live is None:
+            return None
+        known = inventory.child(live)
+        check_owner(pipeline, known)
+        return known
+
+    async def _foreign_names(self, kind: Kind, namespace: str) -> set[str]:
+        """The objects in a namespace without our label, which an apply would take over.
+
+        Many pipelines that come at once share one answer, so that a new object costs one request.
+        """
+        now = self._clock()
+        at, answer = self._foreign.get((kind, namespace), (float("-inf"), None))
+        if answer is None or now - at >= FOREIGN_SECONDS or _failed(answer):
+            for place in [each for each, (then, _) in self._foreign.items() if now - then > 60]:
+                del self._foreign[place]
+            asked = self._cluster.names_of(kind, namespace, names.FOREIGN_SELECTOR)
+            answer = asyncio.ensure_future(asked)
+            self._foreign[kind, namespace] = (now, answer)
+        return await asyncio.shield(answer)
 
     async def _take_over(self, key: Key, manifest: Manifest) -> bool:
         """Own what others have put into the spec, so that the next apply takes it away.
@@ -174,6 +212,10 @@ def check_owner(pipeline: Pipeline, known: Child) -> None:
         raise OwnedByOther(f"another object (owner {known.owner_name or known.owner_uid})")
     if not known.ours:
         raise OwnedByOther("somebody else (it carries no label of this operator)")
+
+
+def _failed(answer: asyncio.Future[set[str]]) -> bool:
+    return answer.done() and (answer.cancelled() or answer.exception() is not None)
 
 
 def _settled(manifest: Manifest, known: Child, record: tuple[str, str] | None, wanted: str) -> bool:

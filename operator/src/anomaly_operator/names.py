@@ -31,6 +31,7 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_PART_OF = "app.kubernetes.io/part-of"
 
 MANAGED_BY = "anomaly-operator"
+FOREIGN_SELECTOR = f"{LABEL_MANAGED_BY}!={MANAGED_BY}"
 MANAGED_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 APP = "anomaly-pipeline"
 PART_OF = "anomalypipeline"

@@ -92,7 +92,7 @@ class Reconciler:
         self._wall_clock = wall_clock
         self._jitter = jitter
         self._new_password = new_password
-        self._applier = Applier(cluster, known)
+        self._applier = Applier(cluster, known, clock)
         self._gateways = Gateways(cluster, clock)
         self._memories: dict[Key, Memory] = {}
 
@@ -198,19 +198,17 @@ class Reconciler:
         if pipeline.redis.managed is None:
             return
         now = self._clock()
-        ref = ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(pipeline.name))
-        workload = self._inventory.children(Key(pipeline.namespace, pipeline.name)).get(ref)
+        ref = ChildRef(kinds.SECRET.kind, names.redis(pipeline.name))
+        children = self._inventory.children(Key(pipeline.namespace, pipeline.name))
+        workload = children.get(ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(pipeline.name)))
         starting = workload is not None and not observe.all_ready(workload)
         settled = memory.not_ready_since is None and not starting
         rest = self._settings.resync_seconds if settled else SETTLING_SECONDS
+        store = children.get(ChildRef(kinds.STATEFUL_SET.kind, ref.name))
         if memory.credentials and now - memory.credentials_checked < rest:
             return
-        ref = ChildRef(kinds.SECRET.kind, names.redis(pipeline.name))
         try:
-            live = await self._cluster.get(kinds.SECRET, pipeline.namespace, ref.name)
-            if live is None:
-                log.info("creating Secret %s", ref.name)
-                live = await self._cluster.create(redis.secret(pipeline, self._new_password()))
+            live = await self._secret(pipeline, ref.name, first=store is None)
         except ApiError as error:
             if error.transient:
                 raise
@@ -227,6 +225,21 @@ class Reconciler:
             outcome.failures.append(Failure(ref, Reason.CREDENTIALS_INCOMPLETE, text))
         memory.credentials = redis.credentials(live)
         memory.credentials_checked = now
+
+    async def _secret(self, pipeline: Pipeline, name: str, *, first: bool) -> Manifest:
+        """The Secret, made if there is none; with `first`, there most likely is none."""
+        wanted = redis.secret(pipeline, self._new_password())
+        if first:
+            try:
+                return await self._cluster.create(wanted)
+            except ApiError as error:
+                if error.code != 409:
+                    raise
+        live = await self._cluster.get(kinds.SECRET, pipeline.namespace, name)
+        if live is None:
+            log.info("creating Secret %s", name)
+            live = await self._cluster.create(wanted)
+        return live
 
     # Observing
 
