@@ -88,6 +88,11 @@ bench-ingest: setup ## Measure each protocol: its parser alone, and the whole pa
 	@hack/ensure-redis
 	@PYTHONPATH=hack $(RUN) python -m bench.ingest $(ARGS)
 
+.PHONY: bench-operator
+bench-operator: setup ## A thousand pipelines on a real kube-apiserver: requests, delays, memory
+	@$(DEVCLUSTER) api-server
+	@PYTHONPATH=hack:tests/support $(RUN) python -m bench.operator_scale $(ARGS)
+
 .PHONY: capacity
 capacity: setup ## What it takes to carry a load (ARGS="--series 100000 --interval 10s"; docs/scale.md)
 	@$(RUN) python -m bench.capacity $(ARGS)

@@ -87,6 +87,12 @@ class OperatorProcess:
         line = next(each for each in status.splitlines() if each.startswith("VmRSS"))
         return int(line.split()[1]) / 1024
 
+    def cpu_seconds(self) -> float:
+        """What it has used of the CPU."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def tail(self) -> str:
         return self.log.read_text()[-3000:]
 

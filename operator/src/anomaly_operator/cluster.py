@@ -120,7 +120,7 @@ class KubeCluster:
             query = [("labelSelector", selector), ("limit", str(_PAGE)), ("continue", page)]
             path = kind.path(namespace)
             answer = await self._call("list", kind, path, query=query, accept=accept)
-            for item in answer["items"]:
+            for item in answer["items"] or ():  # null in an empty list of metadata
                 item.setdefault("apiVersion", kind.api_version)  # items of a list carry no kind
                 item.setdefault("kind", kind.kind)
                 found.append(item)

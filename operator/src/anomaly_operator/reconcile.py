@@ -6,6 +6,7 @@ only what is wanted and what is. It keeps no state of its own in the resource.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import secrets
@@ -43,6 +44,8 @@ FIGURES_SECONDS = 60.0
 """Figures in the status change at most so often."""
 AT_REST = frozenset({Reason.SUSPENDED, Reason.PAUSED})
 """Not ready because somebody wants it so."""
+STATS_WAIT_SECONDS = 0.1
+"""How long a reconcile waits for a pipeline to tell its figures."""
 STATS_KEPT = 3
 """Polls that may fail in a row before the last answer counts for nothing."""
 
@@ -60,6 +63,7 @@ class Memory:
     stats: Stats | None = None
     stats_asked: float = float("-inf")
     stats_missed: int = 0
+    asking: asyncio.Future[Stats | None] | None = None
     rate_from: tuple[float, int] | None = None
     samples_per_second: float | None = None
     figures_written: float = float("-inf")
@@ -309,10 +313,18 @@ class Reconciler:
         now = self._clock()
         settled = memory.not_ready_since is None
         rest = self._settings.stats_seconds if settled else SETTLING_SECONDS
-        if now - memory.stats_asked < rest * 0.85:
+        if memory.asking is None and now - memory.stats_asked < rest * 0.85:
             return
-        memory.stats_asked = now
-        stats = await self._stats.read(*address)
+        if memory.asking is None:
+            memory.stats_asked = now
+            memory.asking = asyncio.ensure_future(self._stats.read(*address))
+        # Pods that do not answer must not hold up the objects of others: what comes later than
+        # this counts at the next look.
+        await asyncio.wait({memory.asking}, timeout=STATS_WAIT_SECONDS)
+        if not memory.asking.done():
+            return
+        stats = memory.asking.result()
+        memory.asking = None
         if stats is None:
             memory.stats_missed += 1
             if memory.stats_missed >= STATS_KEPT:
