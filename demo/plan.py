@@ -11,7 +11,7 @@ class Plan:
 
     Attributes:
         interval_seconds: between readings.
-        calm: readings before the burst; more than the 100 that the method Fused calibrates itself on.
+        calm: readings before the burst; more than the 100 that Fused calibrates itself on.
         patience: further readings at most until the pipeline listens again; see `listening`.
         burst_seconds: of load.
         after: readings after the burst.

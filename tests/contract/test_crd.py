@@ -12,6 +12,7 @@ import pytest
 
 from anomaly_dataplane.contract import config
 from anomaly_dataplane.contract.fields import (
+    TIME_ZONE_PATTERN,
     Boolean,
     Choice,
     ChoiceList,
@@ -22,10 +23,13 @@ from anomaly_dataplane.contract.fields import (
     Group,
     GroupList,
     Integer,
+    Maybe,
     Moment,
     OptionalDecimalString,
+    OptionalDuration,
     Text,
     TextList,
+    TimeZone,
     camel,
 )
 from anomaly_operator import names, schema, spec
@@ -57,6 +61,7 @@ def pod_fields(of: type[Any], path: str) -> Iterator[tuple[str, dataclasses.Fiel
     for field in dataclasses.fields(of):
         below = f"{path}.{camel(field.name)}"
         kind = field.metadata["kind"]
+        kind = kind.of if isinstance(kind, Maybe) else kind
         yield below, field
         if isinstance(kind, Group):
             yield from pod_fields(kind.of, below)
@@ -94,7 +99,10 @@ def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:  #
     node, field = ALL[path], POD_FIELDS[path]
     kind = field.metadata["kind"]
 
-    if not required(path) and not isinstance(kind, Group):  # of groups, a test below looks closer
+    if isinstance(kind, Maybe):
+        assert "default" not in node
+        kind = kind.of
+    elif not required(path) and not isinstance(kind, Group):  # of groups, a test below looks closer
         assert node["default"] == field.metadata["default"]
     if isinstance(kind, Integer):
         assert (node["type"], node["minimum"], node["maximum"]) == (
@@ -115,10 +123,14 @@ def test_a_field_of_the_pods_has_their_default_and_bounds(path: str) -> None:  #
         allowed = f"{kind.minimum:g} to {kind.maximum:g}"
         assert f"{path} must be {empty}a decimal number from {allowed}" in message
         assert decimal_bounds(node) == (kind.minimum, kind.maximum)
-    elif isinstance(kind, Duration):
+    elif isinstance(kind, Duration | OptionalDuration):
+        empty = "empty or " if isinstance(kind, OptionalDuration) else ""
         bounds = duration_bounds(node)
         assert bounds == (kind.minimum_seconds, kind.maximum_seconds)
-        assert re.match(rf"{named(path)} must be a duration from ", only_rule(node)["message"])
+        message = only_rule(node)["message"]
+        assert re.match(rf"{named(path)} must be {empty}a duration from ", message)
+    elif isinstance(kind, TimeZone):
+        assert f"matches('{TIME_ZONE_PATTERN}')" in only_rule(node)["rule"]
     elif isinstance(kind, TextList):
         check_pattern(node["items"], kind.pattern, path)
     elif isinstance(kind, Text):
@@ -316,7 +328,7 @@ def only_rule(node: Schema) -> dict[str, str]:
 
 
 def decimal_bounds(node: Schema) -> tuple[float, float]:
-    low, high = re.findall(r"double\(self\) [<>]= ([0-9.e+]+)", only_rule(node)["rule"])
+    low, high = re.findall(r"double\(self\) [<>]= ([0-9.e+-]+)", only_rule(node)["rule"])
     return float(low), float(high)
 
 

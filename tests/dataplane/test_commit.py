@@ -278,7 +278,7 @@ def _replay(series: Series, state: list[float], method: Method) -> tuple[bytes, 
     scores = score_group(
         block, layout, method, array("i", [0]) * held, times, values, Rulebook((RULES,))
     )
-    about = [Context(series, times[i], values[i], RULES, method, 0.0) for i in range(held)]
+    about = [Context(series, times[i], values[i], RULES, method, "None", 0.0) for i in range(held)]
     events = [anomaly(scores, i, about[i]) for i in scores.raised]
     events += [recovery(scores, ended, about[ended.position]) for ended in scores.ended]
     replayed = state_in(bytes(block.cast("B")), layout, method)

@@ -73,12 +73,21 @@ class Committer:
         wall_clock: Callable[[], float] = time.time,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
     ) -> None:
-        self.rules = rules
         self._store = store
         self._working_set = working_set
+        self.rules = rules
         self._observer = observer
         self._wall_clock = wall_clock
         self._first_pause_seconds = first_pause_seconds
+
+    @property
+    def rules(self) -> Rulebook:
+        """The rules that samples are scored by."""
+        return self._working_set.book
+
+    @rules.setter
+    def rules(self, rules: Rulebook) -> None:
+        self._working_set.book = rules
 
     async def commit(self, group: Group) -> None:
         """Commit every sample of a group and fill in its verdicts.
@@ -176,6 +185,7 @@ class Committer:
             array("d", _pick(group.times, pending)),
             array("d", _pick(group.values, pending)),
             self.rules,
+            working_set.ruled,
         )
         if len(pending) == len(group.series):
             group.verdicts = adopt(scores)
@@ -205,8 +215,9 @@ class Committer:
             series,
             group.times[position],
             group.values[position],
-            self.rules.entries[0],
+            self.rules.entries[self._working_set.ruled[series.slot] // 2],
             self._working_set.method,
+            self._working_set.transform(series),
             self._working_set.span_seconds(series),
         )
 
@@ -248,7 +259,7 @@ class Committer:
         verdicts = group.verdicts
         codes = verdicts.codes
         duplicate, late = codes.count(Code.DUPLICATE), codes.count(Code.LATE)
-        accepted = len(codes) - duplicate - late
+        accepted = len(codes) - duplicate - late - codes.count(Code.CLOSED)
         self._observer.committed(
             series=distinct,
             seconds=seconds,

@@ -23,6 +23,7 @@ class Code(IntEnum):
     OUTLIER = 2  # accepted; beyond the threshold
     DUPLICATE = 3  # this (series, timestamp) was committed before; nothing changed
     LATE = 4  # older than the allowed lateness or than what has left the window; refused
+    CLOSED = 5  # no sample: the sender said that the series has ended
 
 
 class Kind(StrEnum):
@@ -66,7 +67,8 @@ class Batch:
     Attributes:
         series: whose sample it is.
         times: Unix time in milliseconds, finite and within the timestamp guard.
-        values: of at most LARGEST_VALUE in size.
+        values: of at most LARGEST_VALUE in size; NaN says that the series has ended at that time
+            (Prometheus' stale marker), so that its silence is no anomaly.
         size_bytes: of the body that brought them, for the buffer's byte bound.
         history: they are to be learnt from; nobody is to hear of anomalies in them.
     """

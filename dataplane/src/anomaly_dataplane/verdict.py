@@ -10,6 +10,7 @@ from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.detectors.rules import Rules
 from anomaly_dataplane.detectors.scores import (
     CALM,
+    ENDED,
     NEW_NORMAL,
     REPORTING,
     RESTARTED,
@@ -57,6 +58,7 @@ class Context:
     Attributes:
         time, value: of the sample, as it was sent.
         rules: that applied.
+        transform: that made the values of the window.
         span_seconds: of the window.
     """
 
@@ -65,6 +67,7 @@ class Context:
     value: float
     rules: Rules
     method: Method
+    transform: str
     span_seconds: float
 
 
@@ -101,6 +104,7 @@ def recovery(scores: Scores, ended: Ended, about: Context) -> Anomaly:
     return replace(
         _event(scores, i, about),
         id=episode + END_SUFFIX,
+        value=about.value if math.isfinite(about.value) else ended.value,
         score=ended.score,
         threshold=ended.threshold,
         family=family,
@@ -137,7 +141,7 @@ def _event(scores: Scores, i: int, about: Context) -> Anomaly:
         n=scores.n[i],
         expected=(0.0, 0.0),
         method=about.method.name,
-        transform=about.rules.transform_of(about.series.cumulative),
+        transform=about.transform,
         span_seconds=about.span_seconds,
         rule=about.rules.name,
     )
@@ -165,4 +169,5 @@ _ENDINGS = {
     NEW_NORMAL: Ending.NEW_NORMAL,
     REPORTING: Ending.REPORTING,
     RESTARTED: Ending.RESTARTED,
+    ENDED: Ending.CLOSED,
 }

@@ -25,10 +25,13 @@ from anomaly_dataplane.contract.fields import (
     GroupList,
     Integer,
     InvalidConfig,
+    Maybe,
     Moment,
     OptionalDecimalString,
+    OptionalDuration,
     Text,
     TextList,
+    TimeZone,
     declare,
     read_group,
 )
@@ -70,6 +73,16 @@ class Method(StrEnum):
     VOLATILITY = "Volatility"
     RANGE = "Range"
     ROBUST_MAD = "RobustMAD"
+
+
+class Transform(StrEnum):
+    """What is done to values before they are scored."""
+
+    AUTO = "Auto"  # Rate where a protocol says that the series is a counter, else None
+    NONE = "None"
+    DELTA = "Delta"
+    RATE = "Rate"
+    LOG1P = "Log1p"
 
 
 class Sensitivity(StrEnum):
@@ -198,29 +211,95 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Which series: regular expressions for the whole metric name and whole label values."""
+
+    metric: str = declare(Expression(MAX_EXPRESSION), "")
+    labels: Mapping[str, str] = declare(ExpressionMap(MAX_EXPRESSION), {})
+
+
+@dataclass(frozen=True, slots=True)
+class ValidRange:
+    """What values can be at all; one outside is an anomaly by itself."""
+
+    min: float | None = declare(OptionalDecimalString(-1e15, 1e15), "")
+    max: float | None = declare(OptionalDecimalString(-1e15, 1e15), "")
+
+
+_THRESHOLD = DecimalString(0.1, 1000)
+_MIN_SAMPLES = Integer(2, 2880)
+_MIN_ABS_DEVIATION = DecimalString(0, 1e15)
+_MIN_REL_DEVIATION = DecimalString(0, 1000)
+_SCORE = OptionalDecimalString(0.1, 1000)
+_HOLD_OFF = Integer(0, 10000)
+_REPEAT_AFTER = Integer(0, 100000)
+_ACCEPT_AFTER = Integer(0, 100000)
+_SILENCE = OptionalDuration(1, 30 * 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Settings of detection that differ for some series; what is left out stays as it is."""
+
+    name: str = declare(Text(r"^[A-Za-z0-9._-]{0,63}$", "boilers"), "")
+    """As events show it; empty for its place, such as `overrides[0]`."""
+    match: Match = declare(Group(Match), {})
+    threshold: float | None = declare(Maybe(_THRESHOLD), None)
+    min_samples: int | None = declare(Maybe(_MIN_SAMPLES), None)
+    direction: Direction | None = declare(Maybe(Choice(Direction)), None)
+    min_abs_deviation: float | None = declare(Maybe(_MIN_ABS_DEVIATION), None)
+    min_rel_deviation: float | None = declare(Maybe(_MIN_REL_DEVIATION), None)
+    sensitivity: Sensitivity | None = declare(Maybe(Choice(Sensitivity)), None)
+    score: float | None = declare(Maybe(_SCORE), None)
+    hold_off_samples: int | None = declare(Maybe(_HOLD_OFF), None)
+    repeat_after_samples: int | None = declare(Maybe(_REPEAT_AFTER), None)
+    accept_after_samples: int | None = declare(Maybe(_ACCEPT_AFTER), None)
+    transform: Transform | None = declare(Maybe(Choice(Transform)), None)
+    valid_range: ValidRange | None = declare(Maybe(Group(ValidRange)), None)
+    stale_after_seconds: float | None = declare(Maybe(_SILENCE), None)
+    gap_after_seconds: float | None = declare(Maybe(_SILENCE), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """How a sample is scored, and what makes an anomaly of it."""
 
     window: int = declare(Integer(10, 2880), 120)
     """Samples of the sliding Z-score."""
-    threshold: float = declare(DecimalString(0.1, 1000), "2")
+    threshold: float = declare(_THRESHOLD, "2")
     """Sigma beyond which a sample is an outlier."""
-    min_samples: int = declare(Integer(2, 2880), 30)
+    min_samples: int = declare(_MIN_SAMPLES, 30)
     """Samples a window must hold before any verdict."""
     direction: Direction = declare(Choice(Direction), "Both")
-    min_abs_deviation: float = declare(DecimalString(0, 1e15), "0")
+    min_abs_deviation: float = declare(_MIN_ABS_DEVIATION, "0")
     """Deviations from the mean smaller than this are never outliers."""
-    min_rel_deviation: float = declare(DecimalString(0, 1000), "0")
+    min_rel_deviation: float = declare(_MIN_REL_DEVIATION, "0")
     """The same, as a share of the mean's magnitude."""
     method: Method = declare(Choice(Method), "Fused")
     sensitivity: Sensitivity = declare(Choice(Sensitivity), "Medium")
     """A preset of `score`."""
-    score: float | None = declare(OptionalDecimalString(0.1, 1000), "")
+    score: float | None = declare(_SCORE, "")
     """The score that the method raises an anomaly at; None for that of `sensitivity`."""
-    hold_off_samples: int = declare(Integer(0, 10000), 15)
+    hold_off_samples: int = declare(_HOLD_OFF, 15)
     """Samples of silence right after an anomaly of the same series."""
-    repeat_after_samples: int = declare(Integer(0, 100000), 240)
+    repeat_after_samples: int = declare(_REPEAT_AFTER, 240)
     """An episode that goes on is raised again after this many samples; 0: with every one."""
+    accept_after_samples: int = declare(_ACCEPT_AFTER, 0)
+    """An episode that lasts this long is over, as the new normal, and is not raised again before it
+    was calm; 0: never."""
+    transform: Transform = declare(Choice(Transform), "Auto")
+    valid_range: ValidRange = declare(Group(ValidRange), {})
+    """Of what is scored, before a Log1p."""
+    stale_after_seconds: float | None = declare(_SILENCE, "")
+    """A series silent for so long is an anomaly by itself; None: silence is none."""
+    gap_after_seconds: float | None = declare(_SILENCE, "")
+    """After a silence longer than this the window starts over; None: it goes on."""
+    time_zone: str = declare(TimeZone(), "UTC")
+    """That the time of day is meant in, which the season goes by."""
+    overrides: tuple[Override, ...] = declare(GroupList(Override), [])
+    """The first whose match holds counts for a series."""
+    exclude: tuple[Match, ...] = declare(GroupList(Match), [])
+    """Series that are taken and never scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +317,6 @@ class Webhook:
     url: str = declare(Text(URL_PATTERN, "https://example.com/hook"), "http://localhost")
     secret_ref: SecretRef = declare(Group(SecretRef), {})
     """Whose key `secret` signs what is sent; without one nothing is signed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Which series: regular expressions for the whole metric name and whole label values."""
-
-    metric: str = declare(Expression(MAX_EXPRESSION), "")
-    labels: Mapping[str, str] = declare(ExpressionMap(MAX_EXPRESSION), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +419,15 @@ HOT_FIELDS = frozenset(
         "score",
         "holdOffSamples",
         "repeatAfterSamples",
+        "acceptAfterSamples",
+        "transform",
+        "validRange",
+        "validRange.min",
+        "validRange.max",
+        "staleAfter",
+        "gapAfter",
+        "overrides",
+        "exclude",
     )
 ) | frozenset(
     f"alerting.{name}"
@@ -380,6 +460,7 @@ def parse(raw: object) -> PipelineConfig:
             )
         )
     errors += _of_mqtt(config.ingest.mqtt)
+    errors += _of_ranges(config.detection)
     sentinel = config.redis.mode is RedisMode.SENTINEL
     if sentinel and not config.redis.sentinel_master:
         errors.append(
@@ -394,6 +475,21 @@ def parse(raw: object) -> PipelineConfig:
     if errors:
         raise InvalidConfig(errors)
     return config
+
+
+def _of_ranges(detection: Detection) -> Iterator[FieldError]:
+    ranges = {"detection.validRange": detection.valid_range}
+    for i, override in enumerate(detection.overrides):
+        if override.valid_range is not None:
+            ranges[f"detection.overrides[{i}].validRange"] = override.valid_range
+        if (override.min_samples or 0) > detection.window:
+            yield FieldError(
+                f"detection.overrides[{i}].minSamples",
+                f"must be at most detection.window ({detection.window})",
+            )
+    for path, valid in ranges.items():
+        if valid.min is not None and valid.max is not None and valid.min > valid.max:
+            yield FieldError(path, f"min must be at most max ({valid.max:g}), not {valid.min:g}")
 
 
 def _of_mqtt(mqtt: Mqtt) -> Iterator[FieldError]:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DECIMAL_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
 DURATION_PATTERN = r"^([0-9]{1,9}(ms|s|m|h))+$"
+TIME_ZONE_PATTERN = r"^[A-Za-z][A-Za-z0-9_+-]{0,31}(/[A-Za-z0-9_+-]{1,32}){0,2}$"
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION_PART = re.compile(r"([0-9]+)(ms|s|m|h)")
 
@@ -107,6 +109,29 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionalDuration:
+    """The same, or an empty string for "not set", read as None."""
+
+    minimum_seconds: float
+    maximum_seconds: float
+
+    def read(self, raw: object, path: str) -> float | None:
+        if raw == "":
+            return None
+        return Duration(self.minimum_seconds, self.maximum_seconds).read(raw, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A field that may be left out, read as None then."""
+
+    of: Kind
+
+    def read(self, raw: object, path: str) -> object:
+        return None if raw is None else self.of.read(raw, path)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One word of a closed set."""
 
@@ -146,6 +171,22 @@ class Text:
     def read(self, raw: object, path: str) -> str:
         if not isinstance(raw, str) or not re.match(self.pattern, raw):
             raise FieldError(path, f"must be a string like {self.example!r}, not {raw!r}")
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class TimeZone:
+    """A name of the IANA time zone database that this machine knows."""
+
+    def read(self, raw: object, path: str) -> str:
+        try:
+            if not isinstance(raw, str) or not re.match(TIME_ZONE_PATTERN, raw):
+                raise ValueError(raw)
+            ZoneInfo(raw)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise FieldError(
+                path, f'must be a time zone such as "UTC" or "Europe/Berlin", not {raw!r}'
+            ) from None
         return raw
 
 

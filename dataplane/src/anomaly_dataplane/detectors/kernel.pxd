@@ -10,8 +10,8 @@ cdef Py_ssize_t COUNT_ABOVE, COUNT_BELOW, EXCLUDED, GAP, HIGHEST, LATENESS, LOWE
 cdef Py_ssize_t MIN_ABS_DEVIATION, MIN_REL_DEVIATION, MIN_SAMPLES, SCORE, SIGMA, TRANSFORM, WIDTH
 cdef int FAMILY, MADE_BY, VALID
 cdef double NAN
-cdef int UNCHANGED, OUT_OF_RANGE, REPORTING, RESTARTED
-cdef int _WARMING, _OUTLIER, _DUPLICATE, _LATE
+cdef int UNCHANGED, OUT_OF_RANGE, ENDED, REPORTING, RESTARTED
+cdef int _WARMING, _OUTLIER, _DUPLICATE, _LATE, _CLOSED
 cdef double _LARGEST_COUNT
 cdef long long VALID_MASK, VALID_ONE, MADE_BY_MASK, FAMILY_MASK
 cdef long long ABOVE_BIT, CUMULATIVE_BIT, STALE_BIT, CLOSED_BIT
@@ -23,7 +23,7 @@ cdef array _DOUBLES, _INTS, _LONGS
     zones=Py_ssize_t, zone=Py_ssize_t, rule=Py_ssize_t,
     total=int, i=Py_ssize_t, slot=int, base=Py_ssize_t, time=double, value=double,
     count=Py_ssize_t, held=Py_ssize_t, place=Py_ssize_t, row=int, code=int,
-    marks=cython.longlong, newest=double, kind=cython.longlong, begins_anew=bint, before=double,
+    marks=cython.longlong, newest=double, kind=cython.longlong, begins_anew=bint, closing=bint, before=double,
     valid=Py_ssize_t, after=Py_ssize_t, ahead=bint, x=double, learnt=double,
     outside=bint, excluded=bint, warm=bint, counted=bint, above=bint,
     mean=double, std=double, z=double, deviation=double,

@@ -29,6 +29,7 @@ from anomaly_dataplane.detectors.numbers import (
     WIDTH,
 )
 from anomaly_dataplane.detectors.scores import (
+    ENDED,
     REPORTING,
     RESTARTED,
     UNCHANGED,
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from anomaly_dataplane.detectors.rules import Rulebook
 
 _WARMING, _OUTLIER = int(Code.WARMING), int(Code.OUTLIER)
-_DUPLICATE, _LATE = int(Code.DUPLICATE), int(Code.LATE)
+_DUPLICATE, _LATE, _CLOSED = int(Code.DUPLICATE), int(Code.LATE), int(Code.CLOSED)
 
 _LARGEST_COUNT = 2.0**53
 
@@ -90,8 +91,9 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
     """Score samples in order of arrival, changing the blocks in `slab` in place.
 
     `slab` holds blocks of `layout` one after the other, and `slots` says which one is each
-    sample's (typecode 'i'). `times` are Unix milliseconds, `values` finite (typecode 'd'). `ruled`
-    has by slot (typecode 'i') which of the book's rows a block goes by; None for its first.
+    sample's (typecode 'i'). `times` are Unix milliseconds, `values` finite, or NaN where a series
+    is closed (typecode 'd'). `ruled` has by slot (typecode 'i') which of the book's rows a block
+    goes by; None for its first.
 
     Raises:
         ValueError: the columns differ in length, a slot is not in the slab, or what stands there
@@ -135,7 +137,12 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
         rule = WIDTH * rule_rows[slot] if by_slot else 0
         count = int(s[base + COUNT])
         held = count if count < length else length
-        code = _refusal(s, base, ring, held, time, book[rule + LATENESS])
+        closing = value != value
+        if closing:
+            # Of a series that goes on, or is not known, it says nothing.
+            code = _CLOSED if count == 0 or time <= s[base + NEWEST] else 0
+        else:
+            code = _refusal(s, base, ring, held, time, book[rule + LATENESS])
         if code > 0:
             codes[i] = code
             rows[i] = UNCHANGED
@@ -151,6 +158,17 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
         rows[i] = row
 
         marks = int(s[base + MARKS])
+        if closing:
+            codes[i] = _CLOSED
+            if alarm.end(s, base):
+                _tell_end(out, s, base, i, ENDED, 0.0, 0.0, s[base + RAW])
+            if marks & STALE_BIT:
+                out.ended.append(
+                    Ended(i, REPORTING, 0, False, s[base + NEWEST], 0.0, 0.0, s[base + RAW])
+                )
+            marks &= ~STALE_BIT
+            s[base + MARKS] = marks | CLOSED_BIT
+            continue
         # The second row of each rule is that of counters, and once a counter is always one.
         if marks & CUMULATIVE_BIT:
             rule += WIDTH * (1 - rule // WIDTH % 2)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from array import array
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
-from anomaly_dataplane.contract.config import Detection, Direction, Ingest, Method, Sensitivity
+from anomaly_dataplane.contract.config import (
+    Detection,
+    Direction,
+    Ingest,
+    Method,
+    Override,
+    PipelineConfig,
+    Sensitivity,
+    Transform,
+)
 from anomaly_dataplane.detectors import numbers
-from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
+from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock, clock_of
+from anomaly_dataplane.detectors.matcher import Matcher
+from anomaly_dataplane.series import Series
 
 TRANSFORMS = ("None", "Delta", "Rate", "Log1p")
 """By number."""
@@ -30,6 +43,7 @@ class Rules:
         lowest, highest: a value outside is an anomaly by itself.
         excluded: samples are kept apart from repeats, and nothing else.
         gap_ms: after a silence longer than this the window starts over.
+        stale_ms: a series silent for so long is an anomaly by itself.
         name: of the override that they come from, empty for the pipeline's own.
     """
 
@@ -52,11 +66,14 @@ class Rules:
     highest: float = math.inf
     excluded: bool = False
     gap_ms: float = math.inf
+    stale_ms: float = math.inf
     name: str = ""
 
     @classmethod
     def of(cls, detection: Detection, ingest: Ingest) -> Rules:
-        """The rules that a config asks for."""
+        """The rules that a config asks for, but for its overrides."""
+        valid, stale = detection.valid_range, detection.stale_after_seconds
+        gap, transform = detection.gap_after_seconds, detection.transform
         return cls(
             threshold=detection.threshold,
             alarm_score=_alarm_score(detection),
@@ -68,11 +85,14 @@ class Rules:
             hold_off_samples=detection.hold_off_samples,
             repeat_after_samples=detection.repeat_after_samples,
             lateness_ms=ingest.allowed_lateness_seconds * 1000.0,
+            accept_after_samples=detection.accept_after_samples,
+            transform=_NUMBERS.get(transform, numbers.NONE),
+            counter_transform=_NUMBERS.get(transform, numbers.RATE),
+            lowest=-math.inf if valid.min is None else valid.min,
+            highest=math.inf if valid.max is None else valid.max,
+            gap_ms=math.inf if gap is None else 1000.0 * gap,
+            stale_ms=math.inf if stale is None else 1000.0 * stale,
         )
-
-    def transform_of(self, cumulative: bool) -> str:
-        """The name of the transform of a series."""
-        return TRANSFORMS[self.counter_transform if cumulative else self.transform]
 
     @property
     def numbers(self) -> array[float]:
@@ -102,18 +122,84 @@ class Rules:
 
 
 class Rulebook:
-    """The rules of a pipeline, as kernels read them.
+    """The rules of a pipeline, as kernels read them, and which of them are a series'.
 
     Attributes:
         entries: rules by their place.
-        numbers: `Rules.numbers` of all of them.
+        numbers: `Rules.numbers` of all of them: two rows each.
         clock: of the season.
+        first: what `Series.rule` counts rows from; no two books of a process have a row in common.
+        stale_soonest_ms: the shortest silence that is an anomaly by any rule.
     """
 
-    def __init__(self, entries: tuple[Rules, ...], clock: Clock = UTC_CLOCK) -> None:
+    def __init__(
+        self,
+        entries: tuple[Rules, ...],
+        clock: Clock = UTC_CLOCK,
+        matchers: Sequence[tuple[Matcher, int]] = (),
+    ) -> None:
         self.entries = entries
         self.numbers = array("d", [number for rules in entries for number in rules.numbers])
         self.clock = clock
+        self.first = next(_books) * _MOST_ROWS
+        self.stale_soonest_ms = min(rules.stale_ms for rules in entries)
+        self._matchers = matchers
+
+    @classmethod
+    def of(cls, config: PipelineConfig) -> Rulebook:
+        """The book of a config: what is excluded, then the overrides, then its own rules."""
+        detection, ingest = config.detection, config.ingest
+        own = Rules.of(detection, ingest)
+        entries = [own]
+        matchers = []
+        if detection.exclude:
+            entries.append(replace(own, excluded=True, stale_ms=math.inf, name="exclude"))
+            matchers += [(Matcher(match), 1) for match in detection.exclude]
+        for i, override in enumerate(detection.overrides):
+            rules = Rules.of(_overridden(detection, override), ingest)
+            matchers.append((Matcher(override.match), len(entries)))
+            entries.append(replace(rules, name=override.name or f"overrides[{i}]"))
+        return cls(tuple(entries), clock_of(detection.time_zone), matchers)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the book, two for each of its rules."""
+        return 2 * len(self.entries)
+
+    def row_of(self, series: Series) -> int:
+        """Which row a series goes by; its first matcher decides. Resolved once, kept in it."""
+        known = series.rule - self.first
+        if 0 <= known < self.rows:
+            return known
+        entry = next((at for matcher, at in self._matchers if matcher.holds(series)), 0)
+        row = 2 * entry + series.cumulative
+        series.rule = self.first + row
+        return row
+
+
+def _overridden(detection: Detection, override: Override) -> Detection:
+    """What a config asks for where an override holds."""
+    changes = {
+        field.name: value
+        for field in fields(override)
+        if field.name not in {"name", "match"}
+        and (value := getattr(override, field.name)) is not None
+    }
+    if override.sensitivity is not None and override.score is None:
+        # A preset of the score means nothing beside the score of all others.
+        changes["score"] = None
+    return replace(detection, **changes)
+
+
+_books = itertools.count(1)
+_MOST_ROWS = 2**16
+
+_NUMBERS = {
+    Transform.NONE: numbers.NONE,
+    Transform.DELTA: numbers.DELTA,
+    Transform.RATE: numbers.RATE,
+    Transform.LOG1P: numbers.LOG1P,
+}
 
 
 _SCORES = {
@@ -121,8 +207,8 @@ _SCORES = {
     Sensitivity.MEDIUM: {Method.FUSED: 6.5, Method.RANGE: 2.7},
     Sensitivity.LOW: {Method.FUSED: 8.0, Method.RANGE: 3.7},
 }
-"""Measured on NAB and KPI series; docs/detection.md has what each one finds and costs. `Range` wants
-a record that goes beyond all values before by 5, 10 or 20 % of their span."""
+"""Measured on NAB and KPI series; docs/detection.md has what each finds and costs. `Range` wants a
+record that goes beyond all values before by 5, 10 or 20 % of their span."""
 
 _EVIDENCE = {Sensitivity.HIGH: 3.5, Sensitivity.MEDIUM: 4.5, Sensitivity.LOW: 6.0}
 """The score of the other methods, whose evidence comes from one calibrated tail, or two."""

@@ -73,7 +73,7 @@ class Ended(NamedTuple):
     value: float
 
 
-CALM, NEW_NORMAL, REPORTING, RESTARTED = 2, 3, 4, 5
+CALM, NEW_NORMAL, REPORTING, RESTARTED, ENDED = 2, 3, 4, 5, 6
 """How an episode ends; the first two as in `alarm.py`."""
 
 

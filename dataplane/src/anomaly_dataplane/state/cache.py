@@ -22,11 +22,13 @@ class Begun(NamedTuple):
         slots: of each series, with repeats (typecode 'i'); -1 where it has none.
         missing: how many of these are -1.
         distinct: series that have a slot, each counted once.
+        unruled: how many of these go by nobody knows which rule yet.
     """
 
     slots: array[int]
     missing: int
     distinct: int
+    unruled: int
 
 
 class BlockCache:
@@ -37,6 +39,7 @@ class BlockCache:
         octets: the same as bytes.
         owners: by slot, whose block it holds.
         partitions: by slot, its owner's partition (typecode 'i').
+        ruled: by slot, the row of the rules that its owner goes by (typecode 'i').
         fresh: by slot, whether the store has no block of this layout yet.
         partition_count: beyond the highest partition that was ever seen.
     """
@@ -48,6 +51,7 @@ class BlockCache:
         self.doubles: memoryview[float] = self.octets.cast("d")
         self.owners: list[Series | None] = [None] * slots
         self.partitions = array("i", [0]) * slots
+        self.ruled = array("i", [0]) * slots
         self.fresh = bytearray(slots)
         self.partition_count = 0
         self._last_group = array("q", [0]) * slots
@@ -62,10 +66,10 @@ class BlockCache:
         """Slots that hold a block."""
         return len(self.owners) - len(self._free)
 
-    def begin_group(self, series: list[Series]) -> Begun:
+    def begin_group(self, series: list[Series], first_rule: int, rules: int) -> Begun:
         """Pin the cached ones of `series`: no slot of this group is evicted before the next."""
         self._group += 1
-        return Begun(*pin(series, self._last_group, self._group))
+        return Begun(*pin(series, self._last_group, self._group, self.ruled, first_rule, rules))
 
     def admit(self, series: Series) -> int:
         """Give a series a slot, evicting another if none is free; what is in it is of no use."""

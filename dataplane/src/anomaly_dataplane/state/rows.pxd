@@ -10,8 +10,14 @@ cdef long long PENDING_MASK
 cdef int NAMED, TOUCH, WHOLE, _MOST_RANGES
 cdef array _INTS
 
-@cython.locals(slots=array, slot=int, i=Py_ssize_t, missing=Py_ssize_t, distinct=Py_ssize_t)
-cpdef tuple pin(list series, array last_group, long long group)
+@cython.locals(
+    slots=array, slot=int, i=Py_ssize_t, missing=Py_ssize_t, distinct=Py_ssize_t,
+    unruled=Py_ssize_t, rule=cython.longlong,
+)
+cpdef tuple pin(
+    list series, array last_group, long long group, array ruled, long long first_rule,
+    long long rules,
+)
 @cython.locals(
     size=Py_ssize_t, order=array, starts=array, i=Py_ssize_t, p=Py_ssize_t, first=Py_ssize_t,
 )

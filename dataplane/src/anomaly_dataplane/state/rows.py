@@ -28,21 +28,31 @@ _MOST_RANGES = 4
 """Of a row: the hot fields, cold pieces, and the ring's run before and after its end."""
 
 
-def pin(series: list[Series], last_group: array[int], group: int) -> tuple[array[int], int, int]:
-    """Look up the slot of each series and note in which group it was last used.
+def pin(
+    series: list[Series],
+    last_group: array[int],
+    group: int,
+    ruled: array[int],
+    first_rule: int,
+    rules: int,
+) -> tuple[array[int], int, int, int]:
+    """Look up the slot of each series, and note in which group and by which rule it is used.
 
     Args:
         series: of the group, with repeats.
         last_group: by slot (typecode 'q').
         group: the number of this one.
+        ruled: by slot, the row of the rules that it goes by (typecode 'i').
+        first_rule: what `Series.rule` has rows counted from.
+        rules: how many there are.
 
     Returns:
         The slots (typecode 'i'), how many of them are -1 because the series has none, and how many
-        different ones there are otherwise.
+        different ones there are otherwise, and of how many of these nobody knows the rule yet.
     """
     slots = pointers.zeros(_INTS, len(series))
-    into, used = pointers.ints(slots), pointers.longs(last_group)
-    missing = distinct = 0
+    into, used, rows = pointers.ints(slots), pointers.longs(last_group), pointers.ints(ruled)
+    missing = distinct = unruled = 0
     for i in range(len(series)):
         slot = series[i].slot
         into[i] = slot
@@ -51,7 +61,12 @@ def pin(series: list[Series], last_group: array[int], group: int) -> tuple[array
         elif used[slot] != group:
             used[slot] = group
             distinct += 1
-    return slots, missing, distinct
+            rule = series[i].rule - first_rule
+            if 0 <= rule < rules:
+                rows[slot] = rule
+            else:
+                unruled += 1
+    return slots, missing, distinct, unruled
 
 
 def by_partition(

@@ -9,13 +9,15 @@ import secrets
 from array import array
 from typing import cast
 
+from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
 from anomaly_dataplane.detectors.method import Method
+from anomaly_dataplane.detectors.rules import TRANSFORMS, Rulebook, Rules
 from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import Begun, BlockCache
 from anomaly_dataplane.state.journal import catch_up, sound
-from anomaly_dataplane.state.layout import COUNT, SHAPE, start
+from anomaly_dataplane.state.layout import COUNT, MADE_BY, MADE_BY_MASK, MARKS, SHAPE, start
 from anomaly_dataplane.state.migration import migrate
 from anomaly_dataplane.state.rows import by_partition, describe
 from anomaly_dataplane.store import VERSION_BYTES, Writes
@@ -25,10 +27,15 @@ _NONCE_BITS = 20  # together 52: exact in a float64
 
 
 class WorkingSet:
-    """Cached blocks of one lane, and what is known of their stored counterparts."""
+    """Cached blocks of one lane, and what is known of their stored counterparts.
+
+    Attributes:
+        book: the rules that series go by; may be replaced between groups.
+    """
 
     def __init__(self, method: Method, window: int, slots: int, clock: Clock = UTC_CLOCK) -> None:
         self.method = method
+        self.book = Rulebook((Rules.of(Detection(method=method.name), Ingest()),), clock)
         self._clock = clock
         self.layout = method.layout(window)
         self._cache = BlockCache(self.layout, slots)
@@ -45,9 +52,20 @@ class WorkingSet:
         """All blocks as float64, for kernels."""
         return self._cache.doubles
 
+    @property
+    def ruled(self) -> array[int]:
+        """By slot, the row of the book that its series goes by, as of the current group."""
+        return self._cache.ruled
+
     def begin(self, series: list[Series]) -> Begun:
         """Start a group of these series; those without a slot must be filled, then begun again."""
-        return self._cache.begin_group(series)
+        book = self.book
+        begun = self._cache.begin_group(series, book.first, book.rows)
+        if begun.unruled:
+            for item in dict.fromkeys(series):
+                if item.slot >= 0:
+                    self._cache.ruled[item.slot] = book.row_of(item)
+        return begun
 
     def fill(self, series: Series, stored: bytes | None) -> None:
         """Cache what the store holds of a series of the current group."""
@@ -81,6 +99,11 @@ class WorkingSet:
         held = min(int(block[COUNT]), layout.window)
         times = block[layout.ring_at + 1 : layout.ring_at + 2 * held : 2]
         return (max(times) - min(times)) / 1000.0 if held else 0.0
+
+    def transform(self, series: Series) -> str:
+        """What the values of a cached block are made by."""
+        marks = int(self._cache.block(series.slot)[MARKS])
+        return TRANSFORMS[(marks >> MADE_BY) & MADE_BY_MASK]
 
     def writes(self, changes: Changes) -> dict[int, tuple[array[int], Writes]]:
         """Stamp changed blocks with new versions and describe the changes to the store.

@@ -17,7 +17,7 @@ from anomaly_dataplane.buffer import Room
 from anomaly_dataplane.commit import Committer
 from anomaly_dataplane.contract.config import Detection, PipelineConfig
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rulebook, Rules
+from anomaly_dataplane.detectors.rules import Rulebook
 from anomaly_dataplane.errors import Draining, Refused, StoreUnavailable
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Batch, Verdicts
@@ -51,7 +51,7 @@ class Workers:
         self._config = config
         self._store = store
         self._observer = observer
-        self._rules = Rulebook((Rules.of(config.detection, config.ingest),))
+        self._rules = Rulebook.of(config)
         self._room = Room(config.buffer)
         self._draining = False
         self._unplanned: list[Job] = []
@@ -121,11 +121,16 @@ class Workers:
     def update(self, detection: Detection) -> None:
         """Take over changed thresholds, from the next group on.
 
-        Window and method decide the layout of blocks; they take a new pod.
+        Window, method and time zone decide what blocks mean; they take a new pod.
         """
         running = self._config.detection
-        kept = replace(detection, window=running.window, method=running.method)
-        self._rules = Rulebook((Rules.of(kept, self._config.ingest),))
+        kept = replace(
+            detection,
+            window=running.window,
+            method=running.method,
+            time_zone=running.time_zone,
+        )
+        self._rules = Rulebook.of(replace(self._config, detection=kept))
         if self._plan is not None:
             for lane in self._plan.lanes.values():
                 lane.committer.rules = self._rules
@@ -158,7 +163,7 @@ class Workers:
         for number, partitions in sorted(Counter(lane_of).items()):
             # Series spread evenly over partitions. A group must find room for each of its series.
             slots = max(blocks * partitions // len(lane_of), 2 * limits.max_batch)
-            working_set = WorkingSet(method, window, slots)
+            working_set = WorkingSet(method, window, slots, self._rules.clock)
             committer = Committer(self._store, working_set, self._rules, self._observer)
             lane = Lane(committer, limits.max_batch, self._observer, self._arrived, self._committed)
             plan.working_sets.append(working_set)
