@@ -44,6 +44,7 @@ VALUES: dict[str, Any] = {
     "autoscaling.metrics": [{"type": "External", "external": {"metric": {"name": "lag"}}}],
     "ingest.mqtt.broker": MQTT,
     "ingest.mqtt.topics": MQTT,
+    "alerting.minConsecutive": {"minConsecutive": 2, "of": 3},
     "detection.timeZone": "Europe/Berlin",
     "detection.overrides": [{"match": {"metric": "temp_.*"}, "threshold": "4"}],
     "detection.exclude": [{"metric": "temp_.*"}],

@@ -273,7 +273,7 @@ def _consuming(consumer: Consumer) -> Callable[[web.Application], AsyncIterator[
 def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_: web.Application) -> AsyncIterator[None]:
         def take_over(config: PipelineConfig) -> None:
-            pod.workers.update(config.detection)
+            pod.workers.update(config)
             pod.alerting.update(config.alerting)
 
         reload = ConfigWatch(Path(pod.settings.config), pod.config, take_over)

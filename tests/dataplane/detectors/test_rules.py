@@ -322,3 +322,12 @@ def test_the_season_goes_by_local_time() -> None:
 
     assert blocks[0] != blocks[1]
     assert blocks[0][0::2][0] == blocks[1][0::2][11]
+
+
+def test_persistence_is_asked_for_by_alerting() -> None:
+    """How often people hear of something is no matter of scores."""
+    book = Rulebook.of(a_config(alerting={"minConsecutive": 2, "of": 3}))
+
+    assert (book.entries[0].consecutive, book.entries[0].out_of) == (2, 3)
+    with pytest.raises(InvalidConfig, match=r"alerting.minConsecutive: must be at most"):
+        a_config(alerting={"minConsecutive": 4, "of": 3})

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from anomaly_dataplane.commit import FAILURES
-from anomaly_dataplane.contract.config import Detection, Method
+from anomaly_dataplane.contract.config import Method
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.errors import BatchTooLarge, BufferFull, Draining, StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
@@ -187,7 +187,7 @@ async def test_changed_thresholds_take_effect_without_a_restart(workers: Workers
     later = START_MS + 1000.0 * len(STEADY)
     before = await workers.offer(a_batch(a_series(), [13.0], start=later))
 
-    workers.update(Detection(threshold=50.0))
+    workers.update(a_config(detection={"threshold": "50"}))
     after = await workers.offer(a_batch(a_series(), [13.0], start=later + 1000.0))
 
     assert (before.codes[0], after.codes[0]) == (Code.OUTLIER, Code.OK)

@@ -348,6 +348,9 @@ class AlertGroup:
 class Alerting:
     """Who hears of anomalies, and how often."""
 
+    min_consecutive: int = declare(Integer(1, 20), 1)
+    """How many of the last `of` samples must reach the score before an anomaly is raised."""
+    of: int = declare(Integer(1, 20), 1)
     alertmanager: Alertmanager = declare(Group(Alertmanager), {})
     webhooks: tuple[Webhook, ...] = declare(GroupList(Webhook, "name"), [])
     cool_down_seconds: float = declare(Duration(0, 7 * 86400), "5m")
@@ -432,6 +435,8 @@ HOT_FIELDS = frozenset(
 ) | frozenset(
     f"alerting.{name}"
     for name in (
+        "minConsecutive",
+        "of",
         "coolDown",
         "resolveAfter",
         "retryFor",
@@ -461,6 +466,14 @@ def parse(raw: object) -> PipelineConfig:
         )
     errors += _of_mqtt(config.ingest.mqtt)
     errors += _of_ranges(config.detection)
+    if config.alerting.min_consecutive > config.alerting.of:
+        errors.append(
+            FieldError(
+                "alerting.minConsecutive",
+                f"must be at most alerting.of ({config.alerting.of}), "
+                f"not {config.alerting.min_consecutive}",
+            )
+        )
     sentinel = config.redis.mode is RedisMode.SENTINEL
     if sentinel and not config.redis.sentinel_master:
         errors.append(

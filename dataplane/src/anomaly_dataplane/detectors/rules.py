@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from anomaly_dataplane.contract.config import (
+    Alerting,
     Detection,
     Direction,
     Ingest,
@@ -22,6 +23,9 @@ from anomaly_dataplane.detectors import numbers
 from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock, clock_of
 from anomaly_dataplane.detectors.matcher import Matcher
 from anomaly_dataplane.series import Series
+
+EVERY_ALARM = Alerting()
+"""No persistence: one score at the threshold raises an anomaly."""
 
 TRANSFORMS = ("None", "Delta", "Rate", "Log1p")
 """By number."""
@@ -70,7 +74,7 @@ class Rules:
     name: str = ""
 
     @classmethod
-    def of(cls, detection: Detection, ingest: Ingest) -> Rules:
+    def of(cls, detection: Detection, ingest: Ingest, alerting: Alerting = EVERY_ALARM) -> Rules:
         """The rules that a config asks for, but for its overrides."""
         valid, stale = detection.valid_range, detection.stale_after_seconds
         gap, transform = detection.gap_after_seconds, detection.transform
@@ -85,6 +89,8 @@ class Rules:
             hold_off_samples=detection.hold_off_samples,
             repeat_after_samples=detection.repeat_after_samples,
             lateness_ms=ingest.allowed_lateness_seconds * 1000.0,
+            consecutive=alerting.min_consecutive,
+            out_of=alerting.of,
             accept_after_samples=detection.accept_after_samples,
             transform=_NUMBERS.get(transform, numbers.NONE),
             counter_transform=_NUMBERS.get(transform, numbers.RATE),
@@ -149,14 +155,14 @@ class Rulebook:
     def of(cls, config: PipelineConfig) -> Rulebook:
         """The book of a config: what is excluded, then the overrides, then its own rules."""
         detection, ingest = config.detection, config.ingest
-        own = Rules.of(detection, ingest)
+        own = Rules.of(detection, ingest, config.alerting)
         entries = [own]
         matchers = []
         if detection.exclude:
             entries.append(replace(own, excluded=True, stale_ms=math.inf, name="exclude"))
             matchers += [(Matcher(match), 1) for match in detection.exclude]
         for i, override in enumerate(detection.overrides):
-            rules = Rules.of(_overridden(detection, override), ingest)
+            rules = Rules.of(_overridden(detection, override), ingest, config.alerting)
             matchers.append((Matcher(override.match), len(entries)))
             entries.append(replace(rules, name=override.name or f"overrides[{i}]"))
         return cls(tuple(entries), clock_of(detection.time_zone), matchers)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from anomaly_dataplane.buffer import Room
 from anomaly_dataplane.commit import Committer
-from anomaly_dataplane.contract.config import Detection, PipelineConfig
+from anomaly_dataplane.contract.config import PipelineConfig
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.detectors.rules import Rulebook
 from anomaly_dataplane.errors import Draining, Refused, StoreUnavailable
@@ -118,19 +118,19 @@ class Workers:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._fail_unplanned(Draining("the pod stopped before it was this request's turn"))
 
-    def update(self, detection: Detection) -> None:
-        """Take over changed thresholds, from the next group on.
+    def update(self, config: PipelineConfig) -> None:
+        """Take over changed rules, from the next group on.
 
         Window, method and time zone decide what blocks mean; they take a new pod.
         """
         running = self._config.detection
         kept = replace(
-            detection,
+            config.detection,
             window=running.window,
             method=running.method,
             time_zone=running.time_zone,
         )
-        self._rules = Rulebook.of(replace(self._config, detection=kept))
+        self._rules = Rulebook.of(replace(config, detection=kept))
         if self._plan is not None:
             for lane in self._plan.lanes.values():
                 lane.committer.rules = self._rules
