@@ -101,6 +101,10 @@ capacity: setup ## What it takes to carry a load (ARGS="--series 100000 --interv
 render: setup ## Print the objects that FILE becomes, without a cluster
 	@$(RUN) anomaly-operator render $(FILE)
 
+.PHONY: dist
+dist: setup ## Write dist/: the packed chart, and manifests for kubectl apply without Helm
+	@$(DEVCLUSTER) dist
+
 .PHONY: cluster
 cluster: setup ## Bring a cluster up and print how to reach it (CLUSTER=kind, local, current)
 	@$(DEVCLUSTER) up --provider $(CLUSTER)

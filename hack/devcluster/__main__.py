@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from devcluster import binaries, choice, senders
+from devcluster import binaries, choice, dist, senders
 from devcluster.choice import Choice
 from devcluster.errors import DevClusterError
 from devcluster.images import engine, project
 from devcluster.monitoring import apply as monitoring
 from devcluster.monitoring import programs
-from devcluster.paths import Cache
+from devcluster.paths import CHECKOUT, Cache
 from devcluster.screen import say
 from devcluster.versions import DATAPLANE_IMAGE, LOCAL_REDIS_IMAGE, OPERATOR_IMAGE
 
@@ -38,6 +38,7 @@ def main() -> int:
         "clients": clients,
         "api-server": api_server,
         "senders": build_senders,
+        "dist": write_dist,
     }
     parser.add_argument("command", choices=list(commands))
     arguments = parser.parse_args()
@@ -142,6 +143,15 @@ def build_senders(cache: Cache, _: Choice) -> int:
     """Build the real senders that tests run against a pod."""
     with _alone(cache, "lock-senders"):
         senders.ensure(cache)
+    return 0
+
+
+def write_dist(cache: Cache, _: Choice) -> int:
+    """Write the packed chart and the plain manifests into dist/."""
+    with _alone(cache):
+        folder = binaries.ensure(cache, binaries.CLIENTS)
+    for path in dist.write(folder / "helm", CHECKOUT / "dist"):
+        print(path.relative_to(CHECKOUT))
     return 0
 
 

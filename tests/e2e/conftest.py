@@ -17,8 +17,9 @@ from tools import environment
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The story of uninstalling comes last, whatever was selected."""
-    items.sort(key=lambda item: item.path.name == "test_uninstall.py")
+    """The stories that replace the installation come last, whatever was selected."""
+    last = ("test_upgrade.py", "test_uninstall.py")
+    items.sort(key=lambda item: last.index(item.path.name) if item.path.name in last else -1)
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +43,15 @@ def helm(cluster: Kubectl) -> Helm:
 
 @pytest.fixture(scope="session")
 def values() -> dict[str, Any]:
-    """The chart's values for this cluster: only which images, everything else as shipped."""
+    """The chart's values for this cluster: which images and ports, everything else as shipped."""
     images = environment()["images"]
     repository, _, tag = images["operator"].rpartition(":")
     return {
         "image": {"repository": repository, "tag": tag},
         "dataplane": {"image": images["dataplane"]},
         "redis": {"image": images["redis"]},
+        # What ingress and Gateway of `make cluster` say, and where their Envoy listens.
+        "endpointPorts": {"80": 18080, "443": 18443, "10080": 18080, "10443": 18443},
         "podAnnotations": {"test-run": uuid.uuid4().hex},  # a new pod also over an old release
     }
 

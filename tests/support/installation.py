@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from chart import CHART
@@ -30,10 +31,10 @@ class Helm:
         assert done.returncode == 0, f"helm {' '.join(args)}: {done.stderr}{done.stdout}"
         return done.stdout
 
-    def install(self, values: Mapping[str, Any]) -> None:
+    def install(self, values: Mapping[str, Any], chart: Path = CHART) -> None:
         """Install or upgrade the release, and wait until the operator is ready."""
         wait = ["--wait", "--timeout=120s"]
-        source = [str(CHART), "--values", "-", "--take-ownership"]  # of a CRD that is left
+        source = [str(chart), "--values", "-", "--take-ownership"]  # of a CRD that is left
         self.run("upgrade", "--install", RELEASE, *source, *wait, stdin=json.dumps(values))
 
     def uninstall(self) -> None:

@@ -21,6 +21,9 @@ app.kubernetes.io/component: operator
 app.kubernetes.io/part-of: anomaly-pipeline
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- range $name, $value := omit .Values.commonLabels "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/component" "app.kubernetes.io/part-of" "app.kubernetes.io/managed-by" "helm.sh/chart" }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
 {{- end -}}
 
 {{- define "anomaly-operator.serviceAccountName" -}}

@@ -1,0 +1,159 @@
+"""The operator by `kubectl apply -f`, with the rights it gets there; gone again in any order."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api_server import ApiServer, api_server
+from devcluster import dist, kubeconfig
+from kube import Kubectl, Refused
+from operator_process import OperatorProcess, operator
+from pipelines import RESOURCE, resource
+from polling import eventually
+from tools import helm_binary
+
+OURS = "app.kubernetes.io/part-of in (anomaly-pipeline, anomalypipeline)"
+KINDS = (
+    "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,ingresses,hpa,pdb,"
+    "networkpolicies,roles,rolebindings"
+)
+STEPS = ("pipelines", "operator", "crd")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make dist` writes."""
+    folder = tmp_path_factory.mktemp("dist")
+    dist.write(Path(helm_binary()), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[ApiServer]:
+    """An API server that has never heard of us."""
+    with api_server() as server:
+        server.kubectl().delete("crd", RESOURCE)
+        yield server
+
+
+def with_rights_of(server: ApiServer, namespace: str, folder: Path) -> Path:
+    """A kubeconfig of the installed operator's ServiceAccount."""
+    admin = server.kubectl(namespace)
+    token = admin.run("create", "token", "anomaly-operator").strip()
+    path = folder / "operator.kubeconfig"
+    text = kubeconfig.render("anomaly-test", server.url, server.credentials)
+    lines = [line for line in text.splitlines() if "client-" not in line]
+    kubeconfig.write_private(path, "\n".join(lines) + "\n")
+    kubectl = Kubectl(admin.binary, path, namespace)
+    user = kubectl.run("config", "view", "-o", "jsonpath={.users[0].name}")
+    kubectl.run("config", "set-credentials", user, f"--token={token}")
+    return path
+
+
+def install(server: ApiServer, files: Path) -> str:
+    """Apply the one file and wait until pipelines can be made."""
+    kubectl = server.kubectl("anomaly-system")
+    said = kubectl.run("apply", "-f", str(files / "install.yaml"))
+    kubectl.run("wait", "--for=condition=Established", "--timeout=30s", "crd", RESOURCE)
+    return said
+
+
+def has_children(kubectl: Kubectl) -> bool:
+    found = kubectl.get(RESOURCE, "boiler")
+    assert found is not None
+    said = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
+    assert said.get("Applied", {}).get("status") == "True", said
+    return True
+
+
+def test_one_file_installs_all_and_applying_it_again_changes_nothing(
+    bare: ApiServer, files: Path
+) -> None:
+    """Client-side, as people type it."""
+    first, again = install(bare, files), install(bare, files)
+
+    assert "created" in first
+    assert [line for line in again.splitlines() if not line.endswith("unchanged")] == []
+    assert "Helm" not in (files / "install.yaml").read_text()
+
+
+def test_the_rights_in_the_file_are_enough(bare: ApiServer, files: Path, tmp_path: Path) -> None:
+    """An operator with that account brings a pipeline about, and is refused nothing."""
+    admin = bare.kubectl()
+    install(bare, files)
+    rights = with_rights_of(bare, "anomaly-system", tmp_path)
+    with operator(rights, tmp_path) as process:
+        wanted = {"autoscaling": {"minReplicas": 2}, "networkPolicy": {"enabled": True}}
+        admin.apply(resource("boiler", wanted))
+        eventually("all is applied", lambda: has_children(admin), within=30)
+        admin.delete(RESOURCE, "boiler")
+
+    assert "forbidden" not in process.log.read_text().lower()
+    with pytest.raises(Refused, match="forbidden"):
+        Kubectl(admin.binary, rights).run("get", "secrets", "--all-namespaces")
+
+
+def test_the_namespaced_file_touches_one_namespace_only(
+    bare: ApiServer, files: Path, tmp_path: Path
+) -> None:
+    """A Role is enough for an operator that serves its own namespace."""
+    admin = bare.kubectl("team-a")
+    admin.run("apply", "-f", str(files / "crd.yaml"))
+    admin.run("wait", "--for=condition=Established", "--timeout=30s", "crd", RESOURCE)
+    admin.run("create", "namespace", "team-a")
+    text = (files / "install-namespaced.yaml").read_text().replace("anomaly-system", "team-a")
+    made = admin.run("apply", "-f", "-", stdin=text)
+    rights = with_rights_of(bare, "team-a", tmp_path)
+    with operator(rights, tmp_path, watch_namespaces="team-a"):
+        admin.apply(resource("boiler", {}))
+        eventually("all is applied", lambda: has_children(admin), within=30)
+        admin.delete(RESOURCE, "boiler")
+
+    assert not [line for line in made.splitlines() if line.startswith(("namespace", "cluster"))]
+    admin.run("delete", "-f", "-", stdin=text)
+    admin.run("delete", "namespace", "team-a", "--wait=false")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(STEPS)), ids=" then ".join)
+def test_uninstalling_in_any_order_leaves_nothing_and_never_hangs(
+    bare: ApiServer, files: Path, tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    """Each step ends by itself; afterwards nothing of ours is there, children included."""
+    admin = bare.kubectl()
+    install(bare, files)
+    with operator(with_rights_of(bare, "anomaly-system", tmp_path), tmp_path) as process:
+        admin.apply(resource("boiler", {"autoscaling": {"minReplicas": 2}}))
+        eventually("all is applied", lambda: has_children(admin), within=30)
+        for step in order:
+            take_away(step, admin, process, files)
+
+        eventually("nothing is left", lambda: left_over(admin) == [], within=60)
+
+
+def take_away(step: str, admin: Kubectl, process: OperatorProcess, files: Path) -> None:
+    timeout = "--timeout=40s"
+    if step == "pipelines":
+        if admin.get("crd", RESOURCE) is not None:  # else they went with it
+            admin.run("delete", RESOURCE, "--all", timeout)
+    elif step == "crd":
+        admin.run("delete", "crd", RESOURCE, timeout)
+    else:
+        process.kill()
+        kinds = "deployments,services,serviceaccounts,pdb,roles,rolebindings"
+        admin.within("anomaly-system").run("delete", kinds, "-l", OURS, timeout)
+        admin.run("delete", "clusterroles,clusterrolebindings", "-l", OURS, timeout)
+
+
+def left_over(admin: Kubectl) -> list[str]:
+    kinds = f"{KINDS},clusterroles,clusterrolebindings"
+    answer = admin.run("get", kinds, "--all-namespaces", "-l", OURS, "-o", "json")
+    found = [f"{o['kind']}/{o['metadata']['name']}" for o in json.loads(answer)["items"]]
+    if admin.get("crd", RESOURCE) is not None:
+        found.append("the CRD")
+    assert not found, found
+    return found
