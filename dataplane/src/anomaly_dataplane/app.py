@@ -18,7 +18,7 @@ from aiohttp import web
 from anomaly_dataplane import KERNELS
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.memory_ledger import MemoryLedger
-from anomaly_dataplane.alerting.redis_ledger import RedisLedger
+from anomaly_dataplane.alerting.redis_ledger import RedisLedger, this_pod
 from anomaly_dataplane.alerting.tasks import AlertingTasks
 from anomaly_dataplane.contract.config import IngestProtocol, PipelineConfig
 from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_STATS
@@ -43,6 +43,8 @@ from anomaly_dataplane.readiness import Readiness, watch_store
 from anomaly_dataplane.reload import ConfigWatch
 from anomaly_dataplane.series import SeriesTable
 from anomaly_dataplane.settings import Settings
+from anomaly_dataplane.silence.register import MemoryRegister, RedisRegister, Register
+from anomaly_dataplane.silence.sweep import Sweep
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.connect import connect
 from anomaly_dataplane.store.keys import Keys
@@ -157,6 +159,19 @@ def _ledger(config: PipelineConfig, store: Store) -> Ledger:
         partitions = config.redis.partitions
         return RedisLedger(store, Keys(config.pipeline.uid, partitions), partitions)
     return MemoryLedger(store if isinstance(store, MemoryStore) else MemoryStore())
+
+
+def _sweep(pod: Pod) -> Sweep:
+    """What looks for series that stopped reporting."""
+    config, store = pod.config, pod.store
+    partitions = config.redis.partitions
+    register: Register
+    if isinstance(store, RedisStore):
+        keys = Keys(config.pipeline.uid, partitions)
+        register = RedisRegister(store, keys, partitions, this_pod())
+    else:
+        register = MemoryRegister(store if isinstance(store, MemoryStore) else MemoryStore())
+    return Sweep(register, store, lambda: pod.workers.book, config.detection.method, partitions)
 
 
 def http_app(pod: Pod) -> web.Application:
@@ -278,7 +293,10 @@ def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
 
         reload = ConfigWatch(Path(pod.settings.config), pod.config, take_over)
         watches = running(
-            watch_store(pod.store, pod.readiness, pod.telemetry), reload.run(), pod.gate.watch()
+            watch_store(pod.store, pod.readiness, pod.telemetry),
+            reload.run(),
+            pod.gate.watch(),
+            _sweep(pod).run(),
         )
         async with watches, pod.alerting.running():
             yield

@@ -143,6 +143,11 @@ def shape(number: int, method: int, window: int) -> float:
     return float(number * _NUMBER_UNIT + method * _METHOD_UNIT + window)
 
 
+def number_of(shape: float) -> int:
+    """The layout number of a block with this SHAPE; 0 if that is no SHAPE."""
+    return int(shape) // _NUMBER_UNIT if 0.0 < shape < LARGEST_COUNT else 0
+
+
 def start(block: memoryview[float], layout: Layout) -> None:
     """Make `block` (all zeros) the state of a series that has no sample yet."""
     block[SHAPE] = layout.shape

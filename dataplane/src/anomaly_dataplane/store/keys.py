@@ -46,6 +46,10 @@ class Keys:
         """Hash: counters of the partition (`Totals`)."""
         return f"{self._prefixes[partition]}totals".encode()
 
+    def sweep(self, partition: int) -> bytes:
+        """String: which pod looks for silent series of the partition; it expires."""
+        return f"{self._prefixes[partition]}sweep".encode()
+
     def lease(self, partition: int) -> bytes:
         """String: which pod looks after the partition's alerts; it expires."""
         return f"{self._prefixes[partition]}lease".encode()

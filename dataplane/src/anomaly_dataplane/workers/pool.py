@@ -61,6 +61,11 @@ class Workers:
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
+    def book(self) -> Rulebook:
+        """The rules that samples are scored by now."""
+        return self._rules
+
+    @property
     def samples(self) -> int:
         """Samples offered and not yet answered."""
         return self._room.samples
