@@ -16,7 +16,7 @@ import yaml
 from anomaly_dataplane.series import Series
 from outages import Stack, a_stack
 from polling import eventually
-from prometheus import Prometheus, a_prometheus, settled
+from prometheus_sender import Prometheus, a_prometheus, settled
 
 pytestmark = [pytest.mark.senders, pytest.mark.redis, pytest.mark.timeout(300)]
 

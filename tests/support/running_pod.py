@@ -28,7 +28,11 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    text: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
 
     @property
     def json(self) -> dict[str, object]:
@@ -61,7 +65,7 @@ class RunningPod:
     ) -> Answer:
         url = f"http://127.0.0.1:{port or self.ports.http_port}{path}"
         async with self.session.request(method, url, data=body, headers=headers) as response:
-            return Answer(response.status, response.headers, await response.text())
+            return Answer(response.status, response.headers, await response.read())
 
     async def ingest(
         self, body: object, query: str = "", headers: Mapping[str, str] | None = None

@@ -11,8 +11,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import cramjam
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from anomaly_dataplane.contract.config import IngestProtocol
+from otlp_writer import as_json, gauge, point, request, total
 from protobuf_writer import RequestV2, request_v1, series_v1
 from running_pod import Answer
 
@@ -228,9 +234,73 @@ def _pairs(told: Told) -> list[tuple[str, str]]:
     return [*name, *sorted(told.labels.items())]
 
 
+@dataclass(frozen=True)
+class OtlpSpeaker:
+    """OTLP/HTTP in protobuf, and in JSON by its subclass."""
+
+    protocol: IngestProtocol = IngestProtocol.OTLP
+    label: str = "otlp"
+    success: int = 200
+    partial: int = 200
+    content_type: str = "application/x-protobuf"
+
+    def say(self, told: Sequence[Told]) -> Said:
+        return self._said([self._metric(each) for each in told])
+
+    def say_with_a_bad_one(self, told: Sequence[Told]) -> Said:
+        half = len(told) // 2
+        bad = total("bad", point(0, 1.0), temporality=2, monotonic=True)
+        good = [self._metric(each) for each in told]
+        return self._said([*good[:half], bad, *good[half:]])
+
+    def say_rubbish(self) -> Said:
+        return Said("/v1/metrics", b"\0 rubbish {", {"Content-Type": self.content_type})
+
+    def reason(self, answer: Answer) -> str:
+        assert answer.headers["Content-Type"] == self.content_type
+        if answer.status == 200:
+            partly = ExportMetricsServiceResponse.FromString(answer.body).partial_success
+            assert partly.rejected_data_points > 0
+            return partly.error_message
+        status = Status.FromString(answer.body)
+        assert status.code != 0
+        return str(status.message)
+
+    def encode(self, metrics: list[Metric]) -> bytes:
+        return request(*metrics, resource={}).SerializeToString()
+
+    def _said(self, metrics: list[Metric]) -> Said:
+        return Said("/v1/metrics", self.encode(metrics), {"Content-Type": self.content_type})
+
+    def _metric(self, told: Told) -> Metric:
+        return gauge(told.metric, point(told.time_ms, told.value, told.labels))
+
+
+@dataclass(frozen=True)
+class OtlpJsonSpeaker(OtlpSpeaker):
+    """OTLP/HTTP in JSON."""
+
+    content_type: str = "application/json"
+
+    def encode(self, metrics: list[Metric]) -> bytes:
+        return as_json(request(*metrics, resource={}))
+
+    def reason(self, answer: Answer) -> str:
+        assert answer.headers["Content-Type"] == self.content_type
+        if answer.status == 200:
+            partly = answer.json["partialSuccess"]
+            assert isinstance(partly, dict)
+            assert int(partly["rejectedDataPoints"]) > 0
+            return str(partly["errorMessage"])
+        assert isinstance(answer.json["code"], int)
+        return str(answer.json["message"])
+
+
 SPEAKERS: tuple[Speaker, ...] = (
     JsonSpeaker(),
     *map(InfluxSpeaker, ("/write", "/api/v2/write", "/api/v3/write_lp")),
     RemoteWriteSpeaker(),
     RemoteWriteV2Speaker(),
+    OtlpSpeaker(),
+    OtlpJsonSpeaker(),
 )

@@ -99,6 +99,7 @@ class IngestProtocol(StrEnum):
     JSON = "JSON"
     INFLUX_LINE = "InfluxLine"
     PROMETHEUS_REMOTE_WRITE = "PrometheusRemoteWrite"
+    OTLP = "OTLP"
 
 
 class MaintenanceMode(StrEnum):

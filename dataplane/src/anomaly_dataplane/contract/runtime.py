@@ -24,6 +24,8 @@ PATH_INFLUX_ALIAS = "/influx"
 """What VictoriaMetrics has before some of these."""
 INFLUX_VERSION = "1.8.10"
 """That Influx clients are told: the last of those whose line protocol all of them speak."""
+PATHS_OTLP = ("/v1/metrics", "/api/v1/otlp/v1/metrics", "/opentelemetry/v1/metrics")
+"""The standard's path, and what Prometheus and VictoriaMetrics put before it."""
 PATH_STATS = "/api/v1/stats"
 PATH_ANOMALIES = "/api/v1/anomalies"
 PATH_LIVEZ = "/livez"

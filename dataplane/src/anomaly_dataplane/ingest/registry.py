@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from anomaly_dataplane.contract.config import IngestProtocol
 from anomaly_dataplane.ingest import native_dialect
 from anomaly_dataplane.ingest.influx import dialects as influx
+from anomaly_dataplane.ingest.otlp import dialect as otlp
 from anomaly_dataplane.ingest.protocol import Parts, WireProtocol
 from anomaly_dataplane.ingest.remote_write import dialect as remote_write
 
@@ -18,4 +19,5 @@ PROTOCOLS: Mapping[IngestProtocol, Callable[[Parts], WireProtocol]] = {
     IngestProtocol.JSON: native_dialect.protocol,
     IngestProtocol.INFLUX_LINE: influx.protocol,
     IngestProtocol.PROMETHEUS_REMOTE_WRITE: remote_write.protocol,
+    IngestProtocol.OTLP: otlp.protocol,
 }
