@@ -182,13 +182,8 @@ async def test_a_moving_slot_is_asked_for_once() -> None:
     assert (len(source.requests), len(target.requests), target.asked) == (2, 1, 1)
 
 
-<<<<<<< HEAD
-async def test_a_target_without_the_function_gets_it() -> None:
-    """Both libraries of it, and the request again, still asking."""
-=======
 async def test_a_target_without_the_functions_gets_them() -> None:
     """Both libraries, and the request again, still asking."""
->>>>>>> 866da3c (Follow two libraries, a kernel and a second table in tests)
     source = FakeServer(1, reply("ASK 42 fake:2"))
     target = FakeServer(2, reply("ERR Function not found"))
 
