@@ -52,6 +52,7 @@ senders: setup ## Real senders (Telegraf and the like, built once) through outag
 .PHONY: api-server
 api-server: setup ## The operator against a real kube-apiserver without nodes, built once
 	@$(DEVCLUSTER) api-server
+	@$(DEVCLUSTER) clients
 	$(RUN) pytest -m apiserver
 
 .PHONY: fuzz

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -69,9 +70,16 @@ def values(cluster: Cluster) -> dict[str, Any]:
         "image": {"repository": repository, "tag": tag},
         "dataplane": {"image": cluster.images["dataplane"]},
         "redis": {"image": cluster.images["redis"]},
+        **_reached(cluster),
         # The tag stays when the image is rebuilt; a new pod is what runs it.
         "podAnnotations": {"demo-run": str(int(time.time()))},
     }
+
+
+def _reached(cluster: Cluster) -> dict[str, Any]:
+    """Where the ingress answers, if not on the usual port, so that `kubectl get ap` says it."""
+    port = urlsplit(cluster.ingress_url).port
+    return {"endpointPorts": {"80": port}} if port not in (None, 80) else {}
 
 
 def not_ready(found: Object | None) -> str:

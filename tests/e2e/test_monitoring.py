@@ -24,6 +24,8 @@ SPEC: dict[str, Any] = {
     "replicas": 2,
     "autoscaling": {"enabled": False},
     # What kube-prometheus-stack's Prometheus selects by, and this cluster's too.
+    # Anomalies go to the cluster's own Alertmanager, too.
+    "alerting": {"alertmanager": {"urls": ["http://alertmanager-operated.monitoring.svc:9093"]}},
     "monitoring": {"interval": "5s", "labels": {"release": "kube-prometheus-stack"}},
 }
 SECONDS = itertools.count()

@@ -161,6 +161,31 @@ STORIES = [
         {},
     ),
     Story(
+        "AnomalyPipelineAlertsNotDelivered",
+        {
+            f'{P}alert_deliveries_total{{{OWN},receiver="am",result="failed"}}': "0+1x60",
+            f'{P}alert_deliveries_total{{{OWN},receiver="am",result="delivered"}}': "0+1x60",
+            f'{P}alert_deliveries_total{{{OWN},receiver="hook",result="delivered"}}': "0+9x60",
+        },
+        9,
+        13,
+        {"receiver": "am"},
+    ),
+    Story(
+        "AnomalyPipelineAnomaliesLost",
+        {f"{P}anomalies_lost_total{{{OWN}}}": "0x9 7x50"},
+        8,
+        11,
+        {},
+    ),
+    Story(
+        "AnomalyPipelineBrokerDisconnected",
+        {f'{P}mqtt_connected{{{OWN},broker="b:1883"}}': "1x9 0x50"},
+        14,
+        16,
+        {"broker": "b:1883"},
+    ),
+    Story(
         "AnomalyPipelineAnomalyRateHigh",
         {
             f'{P}anomalies_total{{{OWN},family="level"}}': "0+5x60",

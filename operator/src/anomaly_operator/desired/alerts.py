@@ -138,4 +138,33 @@ ALERTS = (
         " {{ $value | humanize }} anomalies in a quarter of an hour: something happens to many"
         " devices at once, or the detection is too sensitive for this data.",
     ),
+    Alert(
+        name="AnomalyPipelineAlertsNotDelivered",
+        severity="warning",
+        patience="10m",
+        expr="sum by (namespace, pipeline, receiver) (increase("
+        'anomaly_pipeline_alert_deliveries_total{SELF,result=~"failed|dead"}[10m])) > 0',
+        summary="A receiver does not take alerts of anomalies.",
+        description="Pipeline {{ $labels.pipeline }} in namespace {{ $labels.namespace }} has not"
+        " been able to tell {{ $labels.receiver }} of anomalies for ten minutes; it tries again.",
+    ),
+    Alert(
+        name="AnomalyPipelineAnomaliesLost",
+        severity="warning",
+        patience="0m",
+        expr="sum by (namespace, pipeline)"
+        " (increase(anomaly_pipeline_anomalies_lost_total{SELF}[15m])) > 0",
+        summary="Anomalies were never told to anybody.",
+        description="{{ $value | humanize }} anomalies of pipeline {{ $labels.pipeline }} in"
+        " namespace {{ $labels.namespace }} left the outbox before they became alerts.",
+    ),
+    Alert(
+        name="AnomalyPipelineBrokerDisconnected",
+        severity="warning",
+        patience="5m",
+        expr="max by (namespace, pipeline, broker) (anomaly_pipeline_mqtt_connected{SELF}) == 0",
+        summary="No pod is connected to the MQTT broker.",
+        description="Pipeline {{ $labels.pipeline }} in namespace {{ $labels.namespace }} gets no"
+        " messages of {{ $labels.broker }}.",
+    ),
 )

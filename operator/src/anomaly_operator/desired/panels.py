@@ -212,6 +212,24 @@ ROWS = (
                     ),
                 ),
             ),
+            Panel(
+                "Open alerts",
+                (("sum(anomaly_pipeline_alerts_open{SELF})", "open"),),
+            ),
+            Panel(
+                "Alerts delivered",
+                (
+                    (
+                        "sum by (receiver, result) (increase("
+                        "anomaly_pipeline_alert_deliveries_total{SELF}[5m]))",
+                        "{{receiver}}: {{result}}",
+                    ),
+                    (
+                        "sum(increase(anomaly_pipeline_anomalies_lost_total{SELF}[5m]))",
+                        "lost before they became alerts",
+                    ),
+                ),
+            ),
         ),
     ),
     Row(
