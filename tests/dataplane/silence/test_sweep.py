@@ -171,7 +171,7 @@ async def test_a_series_that_reports_in_between_is_not_told(pods: Pods) -> None:
         await pods.send(device)
         return await commit(partition, writes, now_ms)  # type: ignore[arg-type]
 
-    pods.store.commit = late  # type: ignore[method-assign,assignment]
+    pods.store.commit = late  # type: ignore[method-assign]
 
     assert await sweeper.once() == 0
     assert await pods.events() == []
