@@ -8,7 +8,8 @@ import pytest
 
 from anomaly_operator import kinds
 from anomaly_operator.errors import ApiError
-from anomaly_operator.gateways import KEPT_SECONDS, Gateways, Listener
+from anomaly_operator.gateways import KEPT_SECONDS, Gateways
+from anomaly_operator.listeners import Listener
 from fake_cluster import FakeCluster
 
 LIVE: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What Gateways say of themselves: listeners and addresses, from which an endpoint follows.
+"""Reads Gateways, from whose listeners and addresses the endpoint of an HTTPRoute follows.
 
 Called by `reconcile` for pipelines with an HTTPRoute. One Gateway serves many pipelines, so each is
 read once in a while for all of them. Where it may not be read, nothing is known of it.
@@ -8,54 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from anomaly_operator import kinds
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.errors import ApiError
+from anomaly_operator.listeners import Gateway, gateway
 
-Manifest = dict[str, Any]
 log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """One port of a Gateway."""
-
-    name: str
-    hostname: str
-    port: int
-    secure: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """Where a Gateway can be reached."""
-
-    listeners: tuple[Listener, ...]
-    addresses: tuple[str, ...]
-
-
-def gateway(manifest: Manifest) -> Gateway:
-    """Reduce a live Gateway to what an endpoint needs."""
-    return Gateway(
-        listeners=tuple(
-            Listener(
-                name=each["name"],
-                hostname=each.get("hostname") or "",
-                port=each["port"],
-                secure=each["protocol"] in ("HTTPS", "TLS"),
-            )
-            for each in manifest["spec"]["listeners"]
-            if each["protocol"] in ("HTTP", "HTTPS", "TLS")  # others serve no HTTPRoute
-        ),
-        addresses=tuple(
-            each["value"] for each in (manifest.get("status") or {}).get("addresses") or ()
-        ),
-    )
 
 
 class Gateways:

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from anomaly_operator import names
-from anomaly_operator.gateways import Gateway
 from anomaly_operator.inventory import Child, ChildRef
 from anomaly_operator.kinds import Kind
+from anomaly_operator.listeners import Gateway
 from anomaly_operator.stats import Stats
 from anomaly_operator.status.reasons import Reason
 

@@ -22,9 +22,10 @@ from anomaly_operator.apply import Applied, Applier, Outcome, OwnedByOther, chec
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.desired import redis
 from anomaly_operator.errors import ApiError, InvalidSpec, Retry
-from anomaly_operator.gateways import Gateway, Gateways
+from anomaly_operator.gateways import Gateways
 from anomaly_operator.inventory import ChildRef, Inventory, Key
 from anomaly_operator.kinds import Kind
+from anomaly_operator.listeners import Gateway
 from anomaly_operator.observe import Failure, Observed
 from anomaly_operator.settings import Settings
 from anomaly_operator.spec import Pipeline

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from anomaly_operator import inventory, kinds, spec
-from anomaly_operator.gateways import Gateway, Listener
 from anomaly_operator.inventory import Child, ChildRef
+from anomaly_operator.listeners import Gateway, Listener
 from anomaly_operator.observe import Observed
 from anomaly_operator.settings import Settings
 from anomaly_operator.status import route

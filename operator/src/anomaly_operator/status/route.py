@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anomaly_operator import kinds, names
-from anomaly_operator.gateways import Listener
+from anomaly_operator import kinds, names, observe
 from anomaly_operator.inventory import Child
-from anomaly_operator.observe import Observed
+from anomaly_operator.listeners import Listener
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.status.conditions import Verdict, no, unknown, yes
 from anomaly_operator.status.reasons import Reason
@@ -19,7 +18,7 @@ from anomaly_operator.status.reasons import Reason
 _PORTS = {"http": 80, "https": 443}
 
 
-def accepted(pipeline: Pipeline, observed: Observed) -> Verdict:
+def accepted(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     """Whether a controller has taken up the route."""
     if pipeline.expose.http_route:
         return _http_route_accepted(pipeline, observed)
@@ -39,7 +38,7 @@ def accepted(pipeline: Pipeline, observed: Observed) -> Verdict:
     return yes(Reason.ADMITTED, "An ingress controller serves the route.")
 
 
-def _http_route_accepted(pipeline: Pipeline, observed: Observed) -> Verdict:
+def _http_route_accepted(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     if kinds.HTTP_ROUTE not in observed.served:
         return no(
             Reason.CRD_NOT_INSTALLED,
@@ -69,7 +68,7 @@ def _http_route_accepted(pipeline: Pipeline, observed: Observed) -> Verdict:
     )
 
 
-def endpoint(pipeline: Pipeline, observed: Observed) -> str:
+def endpoint(pipeline: Pipeline, observed: observe.Observed) -> str:
     """Where to send samples: the route if its host is known, else the Service."""
     expose = pipeline.expose
     path = expose.path.rstrip("/")
@@ -136,7 +135,7 @@ def _text(parent: Mapping[str, Any], pipeline: Pipeline) -> str:
     return f"{parent.get('namespace') or pipeline.namespace}/{parent['name']}{section}"
 
 
-def _listener(pipeline: Pipeline, observed: Observed) -> Listener | None:
+def _listener(pipeline: Pipeline, observed: observe.Observed) -> Listener | None:
     """The listener that senders use: the one named, else a secure one before an open one."""
     parent = pipeline.expose.parent_refs[0]
     section, port = parent.get("sectionName", ""), parent.get("port", 0)
@@ -157,7 +156,7 @@ def _covers(pattern: str, host: str) -> bool:
     return pattern.startswith("*.") and host.endswith(pattern[1:])
 
 
-def _gateways_host(listener: Listener | None, observed: Observed) -> str:
+def _gateways_host(listener: Listener | None, observed: observe.Observed) -> str:
     if listener is not None and listener.hostname and not listener.hostname.startswith("*"):
         return listener.hostname
     return next(iter(observed.gateway.addresses), "") if observed.gateway is not None else ""
