@@ -15,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -161,6 +162,41 @@ class Stack:
             yield
         finally:
             self.redis.start()
+
+    @contextmanager
+    def full_buffer(self, token: str = "") -> Iterator[None]:
+        """Make Redis hang, and let a crowd fill the pod's buffer, while the body runs."""
+        assert self.redis.process is not None
+        over = threading.Event()
+        crowd = [threading.Thread(target=self._crowd, args=(n, over, token)) for n in range(4)]
+        self.redis.process.send_signal(signal.SIGSTOP)
+        try:
+            for each in crowd:
+                each.start()
+            yield
+        finally:
+            over.set()
+            self.redis.process.send_signal(signal.SIGCONT)
+            for each in crowd:
+                each.join()
+
+    def crowd(self) -> list[Series]:
+        """The series of those who fill the buffer."""
+        return [Series("crowd", {"n": str(n)}, self.config.redis.partitions) for n in range(4)]
+
+    def _crowd(self, number: int, over: threading.Event, token: str) -> None:
+        """Send the same large request again and again: committed once, the rest are repeats."""
+        size = self.config.buffer.max_samples * 2 // 5
+        samples = [
+            {"metric": "crowd", "labels": {"n": str(number)}, "value": 1, "timestamp": 1.7e9 + i}
+            for i in range(size)
+        ]
+        body = json.dumps(samples).encode()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(f"{self.url}/api/v1/ingest", body, headers)
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(request, timeout=20).close()
 
     def totals(self) -> Totals:
         """What Redis has counted, each sample once, however often it was sent."""

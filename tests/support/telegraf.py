@@ -45,6 +45,7 @@ OUTPUTS: Mapping[str, str] = {
 [[outputs.http]]
   name_prefix = "http_"
   url = "{url}/api/v1/ingest"
+  alias = "http"
   data_format = "json"
   json_timestamp_units = "1ns"
   timeout = "5s"
@@ -74,7 +75,10 @@ OUTPUTS: Mapping[str, str] = {
 [[outputs.http]]
   name_prefix = "prw_"
   url = "{url}/api/v1/write"
+  alias = "prometheusremotewrite"
   data_format = "prometheusremotewrite"
+  # Of several samples of a series in one batch the serializer keeps only the newest.
+  use_batch_format = false
   timeout = "5s"
   # What can never be taken is not sent for ever.
   non_retryable_statuscodes = [400]
@@ -169,12 +173,13 @@ def telegraf(
     parts = [_AGENT, *(OUTPUTS[output] for output in outputs)]
     config = folder / "telegraf.conf"
     config.write_text("".join(part.format(**values) for part in parts))
-    process = subprocess.Popen(
-        [str(program), "--config", str(config)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=(folder / "telegraf.err").open("ab"),
-    )
+    with (folder / "telegraf.err").open("ab") as errors:
+        process = subprocess.Popen(
+            [str(program), "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
     running = Telegraf(folder, outputs, process)
     try:
         yield running

@@ -15,6 +15,7 @@ from anomaly_dataplane.ingest.known_series import KnownSeries
 from anomaly_dataplane.ingest.native_sample import EXAMPLE
 from anomaly_dataplane.ingest.parsed import BadSample, Parsed, too_many
 from anomaly_dataplane.ingest.salvage import salvage
+from anomaly_dataplane.ingest.telegraf import TelegrafParser
 from anomaly_dataplane.ingest.timestamps import (
     MICROSECONDS_BELOW,
     MILLISECONDS_BELOW,
@@ -63,6 +64,7 @@ class NativeParser:
 
     def __init__(self, table: SeriesTable, max_samples: int) -> None:
         self._known = KnownSeries(table)
+        self._telegraf = TelegrafParser(table, max_samples)
         self._max_samples = max_samples
 
     def parse(self, body: bytes, *, lines: bool, now_ms: float) -> Parsed:
@@ -82,6 +84,11 @@ class NativeParser:
         try:
             batch = self._columns(_decode(body, lines), now_ms)
         except _DECODE_FAULTS as fault:
+            theirs = self._telegraf.parse(body, now_ms)
+            if theirs is not None:
+                # It may hold texts alone, which are no fault: Telegraf would send them for ever.
+                theirs.batch.size_bytes = len(body)
+                return theirs
             parsed = salvage(body, lines, now_ms, self._known, self._max_samples, fault)
         else:
             parsed = Parsed(batch)

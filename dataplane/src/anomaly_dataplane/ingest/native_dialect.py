@@ -53,7 +53,8 @@ class NativeCall:
 
     def committed(self, parsed: Parsed, verdicts: Verdicts | None) -> Reply:
         text = answer(parsed, verdicts, with_verdicts=self.wishes.verdicts)
-        if verdicts is not None and not (self.wishes.strict and parsed.rejected):
+        nothing_kept = verdicts is None and parsed.total > 0
+        if not nothing_kept and not (self.wishes.strict and parsed.rejected):
             return Reply(200, text, JSON_HEADERS)
         kept = "the others are kept" if verdicts is not None else "none was kept"
         message = f"{len(parsed.rejected)} of {parsed.total} samples were rejected; {kept}"
