@@ -10,7 +10,7 @@ import pytest
 import yaml
 from cryptography import x509
 
-from devcluster import kind, kubeconfig
+from devcluster import dist, kind, kubeconfig
 from devcluster.addons.apply import IngressAddresses, own
 from devcluster.images import bases, engine, project
 from devcluster.images.archive import Image, write
@@ -221,3 +221,16 @@ def test_only_changed_images_are_loaded_again() -> None:
 
     assert project.not_loaded(now, {"operator": "sha256:1", "redis": "sha256:9"}) == ["operator"]
     assert project.not_loaded(now, {}) == ["operator", "redis"]
+
+
+def test_images_are_known_by_the_charts_own_names_too() -> None:
+    """So `helm install` without a word about images works on a cluster of ours."""
+    values = yaml.safe_load((dist.CHART / "values.yaml").read_text())
+    version = yaml.safe_load((dist.CHART / "Chart.yaml").read_text())["appVersion"]
+    names = set(project.released_names("anomaly-local/redis:8.0").values())
+
+    assert names == {
+        f"{values['image']['repository']}:{version}",
+        f"anomaly-pipeline/dataplane:{version}",
+        values["redis"]["image"],
+    }

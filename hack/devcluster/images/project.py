@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from devcluster.access import Provider
+from devcluster.dist import CHART
 from devcluster.errors import DevClusterError
 from devcluster.images import bases
 from devcluster.images.engine import Engine, engine
 from devcluster.paths import CHECKOUT, Cache
 from devcluster.screen import say, step
-from devcluster.versions import DATAPLANE_IMAGE, OPERATOR_IMAGE
+from devcluster.versions import DATAPLANE_IMAGE, OFFICIAL_REDIS_IMAGE, OPERATOR_IMAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,24 @@ def build_and_load(cache: Cache, provider: Provider) -> None:
         redis = bases.redis_image(cache, docker)
         for image in PROJECT_IMAGES:
             _build(cache, docker, image, python)
-        _load(cache, docker, provider, [*(image.name for image in PROJECT_IMAGES), redis])
+        built = [*(image.name for image in PROJECT_IMAGES), redis]
+        _load(cache, docker, provider, [*built, *_as_released(docker, redis)])
     (cache.root / "redis-image").write_text(redis)
+
+
+def released_names(redis: str) -> dict[str, str]:
+    """Return the names by which the chart's defaults know what is built here."""
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    named = {image.name: f"{image.name.rpartition(':')[0]}:{version}" for image in PROJECT_IMAGES}
+    return {**named, redis: OFFICIAL_REDIS_IMAGE}
+
+
+def _as_released(docker: Engine, redis: str) -> list[str]:
+    """Give the images those names too, so that `helm install` as documented just works."""
+    found = [(name, alias) for name, alias in released_names(redis).items() if name != alias]
+    for name, alias in found:
+        docker.docker("tag", name, alias)
+    return [alias for _, alias in found]
 
 
 def not_loaded(identities: Mapping[str, str], loaded: Mapping[str, str]) -> list[str]:
