@@ -46,6 +46,7 @@ unit: setup ## Everything that needs no cluster, real Redis and broker included
 .PHONY: senders
 senders: setup ## Real senders (Telegraf and the like, built once) through outages of pod and Redis
 	@hack/ensure-redis
+	@hack/ensure-mosquitto
 	@$(DEVCLUSTER) senders
 	$(RUN) pytest -m senders
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from devcluster import binaries, choice, dist, senders
+from devcluster import binaries, choice, dist, packages, senders
 from devcluster.choice import Choice
 from devcluster.errors import DevClusterError
 from devcluster.images import engine, project
@@ -140,8 +140,9 @@ def api_server(cache: Cache, _: Choice) -> int:
 
 
 def build_senders(cache: Cache, _: Choice) -> int:
-    """Build the real senders that tests run against a pod."""
+    """Build the real senders that tests run against a pod; curl is a package."""
     with _alone(cache, "lock-senders"):
+        packages.require(cache, (packages.Package("curl", "curl"),), "testing real senders")
         senders.ensure(cache)
     return 0
 
