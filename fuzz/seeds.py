@@ -147,7 +147,8 @@ def _otlp() -> Sequence[bytes]:
             }
         ]
     }
-    return [request, request + request, json.dumps(written).encode()]
+    nothing = field(1, field(2, field(2, field(1, "m") + field(5, field(1, b"")))))
+    return [request, request + request, nothing, json.dumps(written).encode()]
 
 
 _SEEDS: Mapping[str, Sequence[bytes]] = {

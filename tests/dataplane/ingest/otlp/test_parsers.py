@@ -468,3 +468,16 @@ def test_what_is_no_message_is_a_bad_payload(body: bytes) -> None:
 def test_what_is_no_json_of_the_kind_is_a_bad_payload(body: bytes) -> None:
     with pytest.raises(BadPayload, match="no ExportMetricsServiceRequest in JSON"):
         parser_of(TextParser).parse(body)
+
+
+@ways
+def test_a_point_with_nothing_in_it_is_rejected(make: Make, encode: Encode) -> None:
+    """Found by the fuzzer: no byte of it to look at."""
+    message = ExportMetricsServiceRequest()
+    metric = message.resource_metrics.add().scope_metrics.add().metrics.add()
+    metric.name = "m"
+    metric.gauge.data_points.add()
+    metric.gauge.data_points.add()
+    parsed = make(SeriesTable(4), MAX_SAMPLES).parse(encode(message))
+    assert len(parsed.rejected) == 2
+    assert not parsed.batch.series

@@ -186,7 +186,7 @@ class BinaryParser:
 
     def _learn(self, spelled: bytes, prefix: bytes, series: Series) -> None:
         """Remember the attributes of a point that is written as usual."""
-        end = _USUAL_BYTES + (_START_BYTES if spelled[0] == _START_TAG else 0)
+        end = _USUAL_BYTES + (_START_BYTES if spelled and spelled[0] == _START_TAG else 0)
         if len(spelled) < end or spelled[end - _USUAL_BYTES] != _TIME_TAG:
             return
         if spelled[end - _USUAL_BYTES + _VALUE_AT - 1] not in (_DOUBLE_TAG, _INT_TAG):
