@@ -160,10 +160,10 @@ def _otlp() -> bytes:
     points = b"".join(
         _field(
             1,
-            _field(7, _field(1, "device_id") + _field(2, _field(1, device)))
-            + _field(7, _field(1, "site") + _field(2, _field(1, "plant-7")))
-            + when
-            + _field(4, value),
+            when  # fields in the order of their numbers, as every library writes them
+            + _field(4, value)
+            + _field(7, _field(1, "device_id") + _field(2, _field(1, device)))
+            + _field(7, _field(1, "site") + _field(2, _field(1, "plant-7"))),
         )
         for device, value in _values()
     )
