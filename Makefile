@@ -39,6 +39,7 @@ unit: setup ## Everything that needs no cluster, real Redis and broker included
 	@hack/ensure-redis
 	@hack/ensure-mosquitto
 	@hack/ensure-alertmanager
+	@hack/ensure-chromium
 	@$(DEVCLUSTER) clients
 	$(RUN) pytest -m "not e2e and not senders and not apiserver"
 	ANOMALY_KERNELS=python $(RUN) pytest tests/dataplane/detectors tests/dataplane/state tests/dataplane/ingest/remote_write

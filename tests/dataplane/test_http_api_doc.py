@@ -7,6 +7,7 @@ import re
 import shlex
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -50,7 +51,7 @@ async def test_the_examples_have_the_fields_of_real_answers() -> None:
         {"metric": "m", "timestamp": start + i, "value": 70 + (i % 3) * 0.1} for i in range(60)
     ]
     outlier = {"metric": "m", "timestamp": start + 60, "value": 99}
-    ingest, verdict, stats, anomalies = EXAMPLES
+    ingest, verdict, stats, anomalies, alerts, explained = EXAMPLES
     async with running_pod(a_config(detection=ZSCORE)) as pod:
         assert set(ingest) == set((await pod.ingest(samples)).json)
         told = (await pod.ingest(outlier, "?verdicts=true")).json["verdicts"][0]  # type: ignore[index]
@@ -59,6 +60,14 @@ async def test_the_examples_have_the_fields_of_real_answers() -> None:
         assert set(stats) == set((await pod.ask("/api/v1/stats")).json)
         found = (await pod.ask("/api/v1/anomalies")).json["anomalies"]
         assert set(anomalies["anomalies"][0]) == set(found[0])  # type: ignore[index]
+        await pod.pod.alerting.stage.step()
+        open_alerts = (await pod.ask("/api/v1/alerts")).json["alerts"]
+        assert set(alerts["alerts"][0]) == set(open_alerts[0])  # type: ignore[index]
+        series = found[0]["series"]  # type: ignore[index]
+        live: dict[str, Any] = (await pod.ask(f"/api/v1/series/{series}/explain")).json
+        assert set(explained) == set(live)
+        for group in ("baseline", "episode", "feedback"):
+            assert set(explained[group]) == set(live[group])
 
 
 def test_every_path_field_and_limit_is_named() -> None:

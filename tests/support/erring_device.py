@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from urllib.request import Request, urlopen
 
 from polling import eventually
@@ -18,6 +18,9 @@ class Device:
     url: Callable[[], str]
     metric: str
     at: float = 0.0
+    labels: Mapping[str, str] = field(
+        default_factory=lambda: {"device": "boiler-1", "unit name": "°C"}
+    )
 
     def send(self, *values: float) -> None:
         """Values a second apart; tried again until they are taken."""
@@ -25,9 +28,8 @@ class Device:
         samples = []
         for value in values:
             self.at += 1
-            labels = {"device": "boiler-1", "unit name": "°C"}
             samples.append(
-                {"metric": self.metric, "labels": labels, "timestamp": self.at, "value": value}
+                {"metric": self.metric, "labels": self.labels, "timestamp": self.at, "value": value}
             )
         body = json.dumps(samples).encode()
 

@@ -21,7 +21,7 @@ from samples import a_config
 
 ACL_RULES = (
     "+fcall +function|load +mget +hgetall +hlen +xrevrange "
-    "+hget +hscan +xrange "
+    "+hget +hscan +hsetnx +xrange "
     "+get +getrange +set +setrange +pexpire +del +hset +hdel +hincrby +xadd +xlen +xtrim +xdel "
     "+xgroup|create +xgroup|delconsumer +xreadgroup +xautoclaim +xack "
     "+xinfo|consumers +xinfo|groups +xinfo|stream"

@@ -21,7 +21,17 @@ from anomaly_dataplane.alerting.memory_ledger import MemoryLedger
 from anomaly_dataplane.alerting.redis_ledger import RedisLedger, this_pod
 from anomaly_dataplane.alerting.tasks import AlertingTasks
 from anomaly_dataplane.contract.config import IngestProtocol, PipelineConfig
-from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_STATS
+from anomaly_dataplane.contract.runtime import (
+    PATH_ALERTS,
+    PATH_ANOMALIES,
+    PATH_EXPLAIN,
+    PATH_FEEDBACK,
+    PATH_ONE_SERIES,
+    PATH_PAGE,
+    PATH_SERIES,
+    PATH_STATS,
+    PATH_STREAM,
+)
 from anomaly_dataplane.front.server import Front
 from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.gate import Gate
@@ -37,8 +47,18 @@ from anomaly_dataplane.ingest.routes import (
     SwitchedOffHandler,
     guarded,
 )
+from anomaly_dataplane.page.handler import PageHandler, to_page
+from anomaly_dataplane.queries.alerts import AlertsHandler
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
+from anomaly_dataplane.queries.feedback import FeedbackHandler
+from anomaly_dataplane.queries.series import (
+    Blocks,
+    ExplainHandler,
+    SeriesHandler,
+    SeriesListHandler,
+)
 from anomaly_dataplane.queries.stats import StatsHandler
+from anomaly_dataplane.queries.stream import StreamHandler
 from anomaly_dataplane.readiness import Readiness, watch_store
 from anomaly_dataplane.reload import ConfigWatch
 from anomaly_dataplane.series import SeriesTable
@@ -49,6 +69,7 @@ from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.connect import connect
 from anomaly_dataplane.store.keys import Keys
 from anomaly_dataplane.store.memory_store import MemoryStore
+from anomaly_dataplane.store.reader import MemoryReader, Reader, RedisReader
 from anomaly_dataplane.store.redis_store import RedisStore
 from anomaly_dataplane.telemetry import Telemetry
 from anomaly_dataplane.workers import Workers
@@ -78,6 +99,7 @@ class Pod:
     endpoints: Mapping[str, Endpoint]
     ledger: Ledger
     alerting: AlertingTasks
+    reader: Reader
     consumer: Consumer | None = None
 
 
@@ -133,6 +155,7 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
         endpoints,
         ledger,
         AlertingTasks(ledger, config, telemetry, Path(settings.webhook_secret_dir)),
+        _reader(config, store),
         _consumer(settings, config, parts.table, workers, telemetry),
     )
 
@@ -174,6 +197,14 @@ def _sweep(pod: Pod) -> Sweep:
     return Sweep(register, store, lambda: pod.workers.book, config.detection.method, partitions)
 
 
+def _reader(config: PipelineConfig, store: Store) -> Reader:
+    """What queries read, beside the state of series."""
+    if isinstance(store, RedisStore):
+        partitions = config.redis.partitions
+        return RedisReader(store, Keys(config.pipeline.uid, partitions), partitions)
+    return MemoryReader(store if isinstance(store, MemoryStore) else MemoryStore())
+
+
 def http_app(pod: Pod) -> web.Application:
     """The public application: every route with and without the prefix of the pipeline's route."""
     config = pod.config
@@ -193,23 +224,24 @@ def http_app(pod: Pod) -> web.Application:
         ),
     ]
     queries: list[tuple[str, str, Handler]] = [
-        (method, path, guarded(handler, pod.gate))
-        for method, path, handler in (
-            ("GET", PATH_STATS, stats_handler(pod).handle),
-            ("GET", PATH_ANOMALIES, AnomaliesHandler(pod.store).handle),
-        )
+        (method, path, guarded(handler, pod.gate)) for method, path, handler in _queries(pod)
     ]
+    if config.page.enabled:
+        # It holds nothing to hide; what it shows it asks for, with a token if one is wanted.
+        queries.append(("GET", PATH_PAGE, PageHandler().handle))
     app = web.Application()
     app[PATHS] = [f"{method} {config.base_path}{path}" for method, path, _ in [*routes, *queries]]
     app[POSTS] = {
         prefix + path: handler
         for method, path, handler in routes
         for prefix in ("", config.base_path)
-        if method == "POST"
+        if method == "POST" and "{" not in path
     }
     for method, path, handler in [*routes, *queries, *_switched_off(pod)]:
         for prefix in {"", config.base_path}:
             app.router.add_route(method, prefix + path, handler)
+    if config.page.enabled and config.base_path:
+        app.router.add_get(config.base_path, to_page)
     app.cleanup_ctx.append(_store(pod))
     app.cleanup_ctx.append(_workers(pod))
     app.cleanup_ctx.append(_watches(pod))
@@ -221,6 +253,24 @@ def http_app(pod: Pod) -> web.Application:
 def stats_handler(pod: Pod) -> StatsHandler:
     """What tells the pipeline's totals, on both ports."""
     return StatsHandler(pod.config.pipeline, pod.store, pod.workers)
+
+
+def _queries(pod: Pod) -> list[tuple[str, str, Handler]]:
+    """What people and machines ask for."""
+    config, reader = pod.config, pod.reader
+    blocks = Blocks(config, pod.store, reader)
+    feedback = FeedbackHandler(config.detection, pod.store, reader)
+    return [
+        ("GET", PATH_STATS, stats_handler(pod).handle),
+        ("GET", PATH_ANOMALIES, AnomaliesHandler(reader).handle),
+        ("POST", PATH_FEEDBACK, feedback.post),
+        ("DELETE", PATH_FEEDBACK, feedback.delete),
+        ("GET", PATH_ALERTS, AlertsHandler(pod.ledger).handle),
+        ("GET", PATH_STREAM, StreamHandler(reader, pod.readiness).handle),
+        ("GET", PATH_SERIES, SeriesListHandler(reader).handle),
+        ("GET", PATH_ONE_SERIES, SeriesHandler(blocks).handle),
+        ("GET", PATH_EXPLAIN, ExplainHandler(blocks, reader, pod.workers.rules_of).handle),
+    ]
 
 
 def _switched_off(pod: Pod) -> list[tuple[str, str, Handler]]:

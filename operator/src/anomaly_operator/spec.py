@@ -18,7 +18,7 @@ from anomaly_operator import names, schema
 from anomaly_operator.errors import InvalidSpec, Problem
 from anomaly_operator.settings import Settings
 
-POD_GROUPS = ("ingest", "buffer", "workers", "detection", "alerting")
+POD_GROUPS = ("ingest", "buffer", "workers", "detection", "alerting", "page")
 """Groups of `spec` that go into the config document unread."""
 
 _HOST = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

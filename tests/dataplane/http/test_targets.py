@@ -36,7 +36,6 @@ async def test_a_target_that_means_the_route_is_served(pod: RunningPod, target: 
 @pytest.mark.parametrize(
     "target",
     [
-        "/",
         "/nowhere",
         PATH_INGEST + "/",
         "/" + PATH_INGEST,

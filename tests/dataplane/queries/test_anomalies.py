@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from anomaly_dataplane.ingest.timestamps import rfc3339
-from anomaly_dataplane.store.memory_store import MemoryStore
-from faulty_store import Fault, FaultyStore
+from anomaly_dataplane.observer import Unobserved
+from anomaly_dataplane.store.connect import connect
+from redis_server import free_port
 from running_pod import RunningPod, running_pod
 from samples import ZSCORE, a_config
 
@@ -54,8 +55,11 @@ async def test_an_anomaly_explains_itself(pod: RunningPod) -> None:
     event = answer.json["anomalies"][0]  # type: ignore[index]
     assert set(event) == {
         *("id", "metric", "labels", "time", "value", "score", "threshold"),
-        *("family", "z", "mean", "std", "n", "expected"),
+        *("family", "z", "mean", "std", "n", "expected", "series", "kind", "direction", "method"),
+        *("trigger", "weight", "transform", "scored_value", "span_seconds", "rule", "episode"),
+        "ending",
     }
+    assert event["series"] == event["id"].partition("-")[0]
     assert event["value"] == 99
     assert event["time"].endswith("Z")
     assert event["expected"][0] < event["mean"] < event["expected"][1] < 99
@@ -70,7 +74,14 @@ async def test_an_anomaly_explains_itself(pod: RunningPod) -> None:
         ("?limit=%D9%A3", "limit must be"),
         ("?since=noon", "since: timestamp 'noon' cannot be read"),
         ("?since=nan", "since: "),
-        ("?until=5&limit=0", "unknown query parameter 'until'; known: since, limit; query"),
+        ("?kind=raised", "kind must be one of Raised, Recovered, Any"),
+        ("?label=device", "label must be NAME:PATTERN, like device:boiler-*, not 'device'"),
+        ("?before=7", "before must be the `next` of the page before"),
+        ("?metric=" + "*" * 20, "metric: the pattern is too long"),
+        (
+            "?until=5&limit=0",
+            "unknown query parameter 'until'; known: since, limit, kind, metric, label, before; ",
+        ),
     ],
 )
 async def test_parameters_that_cannot_be_read_are_all_named(
@@ -82,10 +93,48 @@ async def test_parameters_that_cannot_be_read_are_all_named(
     assert reason in answer.error
 
 
-async def test_a_store_that_is_away_is_503() -> None:
+async def test_pages_follow_each_other(pod: RunningPod) -> None:
+    """By what each one says is next, without a gap and without a repeat."""
+    seen: list[str] = []
+    query = "?limit=1"
+    for _ in range(4):
+        page = (await pod.ask(ANOMALIES + query)).json
+        seen += (event["metric"] for event in page["anomalies"])  # type: ignore[attr-defined]
+        if page["next"] is None:
+            break
+        query = f"?limit=1&before={page['next']}"
+    assert seen == ["c", "b", "a"]
+
+
+async def test_ends_of_episodes_are_there_for_who_asks(pod: RunningPod) -> None:
+    """Else there are only their beginnings."""
+    calm = [{"metric": "a", "timestamp": time.time() - 30 + i, "value": 10.1} for i in range(10)]
+    await pod.ingest(calm)
+    assert await metrics(pod) == ["c", "b", "a"]
+    assert await metrics(pod, "?kind=Recovered") == ["a"]
+    assert await metrics(pod, "?kind=Any") == ["a", "c", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?metric=b", ["b"]),
+        ("?metric=[ab]", []),
+        ("?metric=*", ["c", "b", "a"]),
+        ("?label=device:boiler-*", []),
+    ],
+)
+async def test_series_are_chosen_by_patterns(pod: RunningPod, query: str, found: list[str]) -> None:
+    """Of a shell, for the whole name."""
+    assert await metrics(pod, query) == found
+
+
+async def test_a_redis_that_is_away_is_503() -> None:
     """There is no answer to give without it."""
-    store = FaultyStore(MemoryStore(), [Fault.BEFORE] * 1000)
-    async with running_pod(store=store) as pod:
-        answer = await pod.ask(ANOMALIES)
-    assert answer.status == 503
-    assert answer.headers["Retry-After"].isdigit()
+    config = a_config(redis={"urls": [f"127.0.0.1:{free_port()}"]})
+    store = connect(config, Unobserved(), username=None, password=None)
+    async with running_pod(config, store) as pod:
+        for path in (ANOMALIES, "/api/v1/alerts", "/api/v1/series", "/api/v1/stream?last=1-0"):
+            answer = await pod.ask(path)
+            assert answer.status == 503, path
+            assert answer.headers["Retry-After"].isdigit()

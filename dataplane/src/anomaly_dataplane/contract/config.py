@@ -365,6 +365,13 @@ class Alerting:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The live page at the root of the pipeline's address."""
+
+    enabled: bool = declare(Boolean(), True)
+
+
+@dataclass(frozen=True, slots=True)
 class RedisTLS:
     """Encryption of every connection to Redis, Sentinels included."""
 
@@ -408,6 +415,7 @@ class PipelineConfig:
     workers: Workers = declare(Group(Workers), {})
     detection: Detection = declare(Group(Detection), {})
     alerting: Alerting = declare(Group(Alerting), {})
+    page: Page = declare(Group(Page), {})
     redis: Redis = declare(Group(Redis), {})
 
 

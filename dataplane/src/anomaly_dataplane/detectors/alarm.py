@@ -27,6 +27,7 @@ from anomaly_dataplane.state.layout import (
     FAMILY_MASK,
     FEEDBACK,
     FEEDBACK_MASK,
+    FEEDBACK_STEP,
     HISTORY,
     HISTORY_MASK,
     LENGTH,
@@ -39,9 +40,6 @@ from anomaly_dataplane.state.layout import (
 
 REARM_SHARE = 0.3
 """Of the threshold: a score below it ends the episode."""
-
-FEEDBACK_STEP = 1.15
-"""What each complaint about a false anomaly raises the threshold of its series by."""
 
 NOTHING = 0
 RAISED = 1

@@ -39,6 +39,7 @@ ACCEPTED_BIT = 2**42  # the last one lasted so long that it is the new normal
 ABOVE_BIT = 2**43  # the last one's side
 FEEDBACK = 44  # how often people said that an anomaly was none
 FEEDBACK_MASK = 2**4 - 1
+FEEDBACK_STEP = 1.15  # what each time raises the threshold of the series by
 
 # MARKS is one, too.
 PENDING_MASK = 2**4 - 1  # how many samples the journal holds

@@ -47,7 +47,7 @@ class Fault:
 
 
 RIGHTS = (
-    "the ACL user needs +fcall +mget +hgetall +hlen +hget +hscan +xrange +xrevrange "
+    "the ACL user needs +fcall +mget +hgetall +hlen +hget +hscan +hsetnx +xrange +xrevrange "
     "+function|load, what the Functions call (+get +getrange +set +setrange +pexpire +del +hset "
     "+hdel +hincrby +xadd +xlen +xtrim +xdel +xgroup|create +xgroup|delconsumer +xreadgroup "
     "+xautoclaim +xack +xinfo|consumers +xinfo|groups +xinfo|stream), +cluster|slots +asking with "

@@ -16,6 +16,9 @@ OUTBOX_LENGTH = 2 * OUTBOX_HISTORY
 ALERT_QUEUE_LENGTH = 10_000
 """Notices that wait for one receiver, a partition; further ones go to the dead letters."""
 
+FEEDBACK_LENGTH = 1_000
+"""What people said of anomalies, of which a partition's audit keeps the last, about."""
+
 DEAD_LETTERS = 1_000
 """Notices that could not be delivered, of which a partition keeps the last, about."""
 
@@ -65,3 +68,11 @@ class Keys:
     def dead_letters(self, partition: int) -> bytes:
         """Stream: notices that were given up, each in the field `letter`."""
         return f"{self._prefixes[partition]}deadletters".encode()
+
+    def feedback(self, partition: int) -> bytes:
+        """Hash: anomaly id -> what people said of it, as JSON."""
+        return f"{self._prefixes[partition]}feedback".encode()
+
+    def feedback_audit(self, partition: int) -> bytes:
+        """Stream: who said what when, withdrawals included."""
+        return f"{self._prefixes[partition]}feedback:audit".encode()

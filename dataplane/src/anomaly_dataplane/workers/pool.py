@@ -17,10 +17,11 @@ from anomaly_dataplane.buffer import Room
 from anomaly_dataplane.commit import Committer
 from anomaly_dataplane.contract.config import PipelineConfig
 from anomaly_dataplane.detectors.method import METHODS
-from anomaly_dataplane.detectors.rules import Rulebook
+from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.errors import Draining, Refused, StoreUnavailable
 from anomaly_dataplane.observer import Observer
 from anomaly_dataplane.sample import Batch, Verdicts
+from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.workers.job import Job, Part, split
@@ -139,6 +140,10 @@ class Workers:
         if self._plan is not None:
             for lane in self._plan.lanes.values():
                 lane.committer.rules = self._rules
+
+    def rules_of(self, series: Series) -> Rules:
+        """The rules that a series is scored by."""
+        return self._rules.entries[self._rules.row_of(series) // 2]
 
     async def _plan_lanes(self) -> None:
         """Ask the store for its primaries when there is something to commit, until it tells."""

@@ -218,4 +218,4 @@ def summary(alert: Alert) -> str:
         return f"{name} has stopped reporting"
     low, high = alert.last.expected
     side = alert.direction.lower()
-    return f"{name} is {alert.last.value:g}, {side} the expected {low:g} to {high:g}"
+    return f"{name} is {alert.last.value:.4g}, {side} the expected {low:.4g} to {high:.4g}"

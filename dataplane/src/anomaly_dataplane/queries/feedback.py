@@ -1,0 +1,165 @@
+"""`POST` and `DELETE /api/v1/anomalies/{id}/feedback`: people say whether an anomaly was one.
+
+Each complaint raises the threshold of its series by a step, within a bound; the count stands in the
+series' block, where scoring reads it. Who said what is audited in Redis. Mounted by `app.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import struct
+import time
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from anomaly_dataplane.contract.config import Detection
+from anomaly_dataplane.detectors.method import METHODS
+from anomaly_dataplane.errors import BadPayload, StoreUnavailable
+from anomaly_dataplane.ingest.reply import JSON_HEADERS
+from anomaly_dataplane.ingest.timestamps import rfc3339
+from anomaly_dataplane.parameters import Parameters
+from anomaly_dataplane.queries.series import named
+from anomaly_dataplane.series import Series
+from anomaly_dataplane.state.layout import (
+    ALARM,
+    DOUBLE,
+    FEEDBACK,
+    FEEDBACK_MASK,
+    FEEDBACK_STEP,
+    SHAPE,
+)
+from anomaly_dataplane.store import VERSION_BYTES, SeriesWrite, Store, Writes
+from anomaly_dataplane.store.reader import Reader
+
+MOST_COMPLAINTS = 8
+"""That count: they treble the threshold. More of them are kept, but change nothing."""
+
+_TRIES = 20
+_MOST_BODY_BYTES = 4096
+_ID = re.compile(r"([0-9a-f]{24})-[0-9]{1,20}(-stale)?")
+_UNIT = 2.0**FEEDBACK
+
+
+class _Said(msgspec.Struct, forbid_unknown_fields=True):
+    label: str
+    note: str = ""
+
+
+_said = msgspec.json.Decoder(_Said)
+
+
+class FeedbackHandler:
+    """Takes what people say of anomalies.
+
+    Args:
+        detection: of the pipeline.
+        store: has the blocks.
+        reader: keeps what was said.
+        wall_clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        detection: Detection,
+        store: Store,
+        reader: Reader,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._shape = METHODS[detection.method].layout(detection.window).shape
+        self._store = store
+        self._reader = reader
+        self._wall_clock = wall_clock
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Take a label; the same one again changes nothing."""
+        Parameters(request.query, known=()).check()
+        anomaly, series = await self._about(request)
+        said = _read(await request.content.read(_MOST_BODY_BYTES))
+        now = self._wall_clock()
+        record = msgspec.json.encode(
+            {"label": said.label, "note": said.note, "time": rfc3339(now * 1e3)}
+        )
+        partition = self._partition(series)
+        if not await self._reader.label(partition, anomaly, record):
+            before = (await self._reader.labels(partition)).get(anomaly, b"{}")
+            if msgspec.json.decode(before).get("label") != said.label:
+                raise BadPayload(
+                    "somebody labelled this anomaly otherwise; DELETE that first", status=409
+                )
+            return self._answer(anomaly, series, await self._step(series, 0), changed=False)
+        step = 1 if said.label == "false" else 0
+        return self._answer(anomaly, series, await self._step(series, step), changed=True)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Take a label back, and what it did."""
+        Parameters(request.query, known=()).check()
+        anomaly, series = await self._about(request)
+        partition = self._partition(series)
+        before = (await self._reader.labels(partition)).get(anomaly)
+        if before is None or not await self._reader.label(partition, anomaly, None):
+            raise BadPayload("nobody labelled this anomaly", status=404)
+        step = -1 if msgspec.json.decode(before).get("label") == "false" else 0
+        return self._answer(anomaly, series, await self._step(series, step), changed=True)
+
+    async def _about(self, request: web.Request) -> tuple[str, Series]:
+        anomaly = request.match_info["id"]
+        match = _ID.fullmatch(anomaly)
+        if match is None:
+            raise BadPayload(f"{anomaly[:60]!r} is no id of an anomaly", status=404)
+        return anomaly, await named(self._reader, match[1])
+
+    def _partition(self, series: Series) -> int:
+        return series.partition % self._reader.partitions
+
+    async def _step(self, series: Series, step: int) -> int:
+        """Change the count of complaints in the series' block; returns it.
+
+        Compare and set, as every commit: a pod that scores meanwhile reads the block again.
+        """
+        for _ in range(_TRIES):
+            (stored,) = await self._store.read(series.partition, [series])
+            if stored is None or len(stored) < DOUBLE * (ALARM + 1):
+                raise BadPayload(f"there is no state of series {series.id}", status=404)
+            (shape,) = struct.unpack_from("<d", stored, DOUBLE * SHAPE)
+            (word,) = struct.unpack_from("<d", stored, DOUBLE * ALARM)
+            count = (int(word) >> FEEDBACK) & FEEDBACK_MASK
+            wanted = min(max(count + step, 0), MOST_COMPLAINTS)
+            if wanted == count:
+                return count
+            if shape != self._shape:
+                raise BadPayload(
+                    "the series' state is of an older configuration; send again after its next "
+                    "sample",
+                    status=409,
+                )
+            # The version, as that of every commit, is one that no other commit has.
+            version = struct.pack("<d", float(secrets.randbits(52) or 1))
+            changed = struct.pack("<d", word + _UNIT * (wanted - count))
+            write = SeriesWrite(series, stored[:VERSION_BYTES], [(0, version), (ALARM, changed)])
+            now_ms = int(self._wall_clock() * 1e3)
+            if not await self._store.commit(series.partition, Writes.of([write]), now_ms):
+                return wanted
+        raise StoreUnavailable("the series is committed to all the time; send again")
+
+    def _answer(self, anomaly: str, series: Series, count: int, *, changed: bool) -> web.Response:
+        body = {
+            "anomaly": anomaly,
+            "series": series.id,
+            "changed": changed,
+            "complaints": count,
+            "factor": FEEDBACK_STEP**count,
+        }
+        return web.Response(body=msgspec.json.encode(body), headers=JSON_HEADERS)
+
+
+def _read(body: bytes) -> _Said:
+    try:
+        said = _said.decode(body)
+    except msgspec.MsgspecError as error:
+        raise BadPayload(f'the body must be like {{"label": "false"}}: {error}') from error
+    if said.label not in ("true", "false"):
+        raise BadPayload('label must be "false" (it was none) or "true" (it was one)')
+    return said

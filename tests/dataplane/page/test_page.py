@@ -1,0 +1,146 @@
+"""The live page in a real browser, against a whole pod on a real Redis."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from browser import Browser, browser
+from erring_device import Device
+from outages import Stack, a_stack
+from polling import eventually
+from samples import ZSCORE
+
+HOSTILE = '"><img src=x onerror="document.title=1"><script>window.hacked=1</script>'
+DETECTION = {**ZSCORE, "holdOffSamples": 0, "repeatAfterSamples": 0}
+
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A pipeline below a prefix that has found something, in a series with a hostile label, too."""
+    folder = tmp_path_factory.mktemp("page")
+    quick = {"group": {"by": ""}}
+    with a_stack(folder, basePath="/team/boiler", detection=DETECTION, alerting=quick) as running:
+        for metric in ("temperature", "pressure"):
+            device = Device(lambda: running.url, metric)
+            device.warm_up()
+            device.send(12.5, *(10 + 0.1 * (i % 3) for i in range(10)))
+        device = Device(lambda: running.url, "temperature")
+        device.labels = {"device": HOSTILE}
+        device.warm_up()
+        device.send(99)
+        yield running
+
+
+@pytest.fixture
+def page(stack: Stack, window: Browser) -> Browser:
+    window.dark(False)
+    window.resize(1200, 900)
+    window.open(f"{stack.url}/team/boiler/")
+    eventually("it shows anomalies", lambda: rows(window) >= 3, within=20)
+    eventually("it is live", lambda: window.text("#state") == "live", within=20)
+    return window
+
+
+def rows(window: Browser) -> int:
+    return int(window.run("return document.querySelectorAll('#anomalies tr').length"))
+
+
+def test_it_shows_what_was_found(page: Browser, tmp_path: Path) -> None:
+    """Anomalies with a line of their samples, totals, open alerts; in light and dark and small."""
+    assert page.text("#name") == "tests/outages"
+    lines = "return document.querySelectorAll('#anomalies svg polyline').length"
+    eventually("every anomaly has a line", lambda: page.run(lines) == rows(page), within=10)
+    eventually("alerts are listed", lambda: page.text("#open") == "3", within=20)
+    assert "above the expected" in page.text("#alerts")
+    assert page.text("#series") == "3"
+    folder = Path(os.environ.get("PAGE_SCREENSHOTS", tmp_path))
+    page.screenshot(folder / "light.png")
+    page.dark(True)
+    page.screenshot(folder / "dark.png")
+    dark = page.run("return getComputedStyle(document.body).backgroundColor")
+    page.dark(False)
+    assert dark != page.run("return getComputedStyle(document.body).backgroundColor")
+    page.resize(400, 800)
+    page.screenshot(folder / "small.png")
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_new_anomalies_come_by_themselves(page: Browser, stack: Stack) -> None:
+    """Without a reload, said aloud to who cannot see it."""
+    before = rows(page)
+    device = Device(lambda: stack.url, "humidity")
+    device.warm_up()
+    device.send(77)
+    eventually("it is there", lambda: rows(page) == before + 1, within=10)
+    assert "humidity" in page.text("#anomalies tr:first-child")
+    assert page.text("#news").startswith("New: humidity")
+
+
+def test_a_hostile_label_stays_text(page: Browser) -> None:
+    """Shown as it was sent, never run; the policy has nothing to forbid either."""
+    assert HOSTILE in page.text("#anomalies")
+    assert page.run("return document.querySelectorAll('img').length") == 0
+    assert page.run("return window.hacked") is None
+    assert page.run("return document.title") != "1"
+    assert [said for said in page.complaints() if "favicon" not in said] == []
+
+
+def test_the_policy_lets_nothing_else_run(page: Browser) -> None:
+    """Even if a fault put text of a sender into the markup."""
+    page.run(
+        "const s = document.createElement('script'); s.textContent = 'window.hacked = 1';"
+        "document.body.append(s);"
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hacked=1\">');"
+    )
+    time.sleep(0.5)
+    assert page.run("return window.hacked") is None
+    assert any("Content Security Policy" in said for said in page.complaints())
+
+
+def test_it_can_be_used_without_a_mouse(page: Browser) -> None:
+    """The button is reached by keyboard and says its state; regions and columns have names."""
+    page.run("document.querySelector('#pause').focus(); document.activeElement.click()")
+    assert (
+        page.run("return document.querySelector('#pause').getAttribute('aria-pressed')") == "true"
+    )
+    eventually("it says so", lambda: page.text("#state") == "paused", within=5)
+    unnamed = (
+        "return [...document.querySelectorAll('svg')].filter(e => !e.getAttribute('aria-label'))"
+        ".length + [...document.querySelectorAll('section')].filter(e => "
+        "!document.getElementById(e.getAttribute('aria-labelledby'))).length"
+    )
+    assert page.run(unnamed) == 0
+    assert page.run("return document.documentElement.lang") == "en"
+    assert page.run("return document.querySelectorAll('th:not([scope])').length") == 0
+
+
+def test_the_prefix_without_a_slash_leads_to_the_page(stack: Stack) -> None:
+    """Relative, so that it works behind any proxy."""
+    with urlopen(f"{stack.url}/team/boiler") as answer:
+        assert answer.url == f"{stack.url}/team/boiler/"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    """The API stays."""
+    with a_stack(tmp_path, page={"enabled": False}) as stack:
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(Request(f"{stack.url}/"))
+        with urlopen(f"{stack.url}/api/v1/alerts") as answer:
+            assert json.load(answer) == {"open": 0, "alerts": []}
