@@ -108,6 +108,10 @@ render: setup ## Print the objects that FILE becomes, without a cluster
 dist: setup ## Write dist/: the packed chart, and manifests for kubectl apply without Helm
 	@$(DEVCLUSTER) dist
 
+.PHONY: api-reference
+api-reference: setup ## Write docs/api-reference.md anew from the CRD
+	@$(RUN) python hack/api_reference.py
+
 .PHONY: cluster
 cluster: setup ## Bring a cluster up and print how to reach it (CLUSTER=kind, local, current)
 	@$(DEVCLUSTER) up --provider $(CLUSTER)

@@ -20,7 +20,7 @@ async def test_liveness_readiness_and_metrics_are_served() -> None:
     condition = {"type": "Ready", "status": "False"}
     known.put_pipeline({**a_resource(), "status": {"conditions": [condition]}}, watched=True)
     telemetry = Telemetry()
-    telemetry.watch(known, lambda: 3.0, lambda: 1.5, lambda: 1.0)
+    telemetry.watch(known, lambda: 3.0, lambda: 0.5, lambda: 1.5, lambda: 1.0)
     telemetry.count_request("patch", "services", 200)
     deaf, ready = "", False
 

@@ -83,7 +83,10 @@ class FakeCluster:
     async def names_of(self, kind: Kind, namespace: str, selector: str) -> set[str]:
         return {found["metadata"]["name"] for found in await self.select(kind, namespace, selector)}
 
-    async def apply(self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER) -> Manifest:
+    async def apply(
+        self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER, dry_run: bool = False
+    ) -> Manifest:
+        assert not dry_run, "dry runs are tested on a real API server"
         kind = kinds.of(manifest)
         self._request("patch", kind.plural, manifest["metadata"]["name"])
         before = self.objects.get(_place(manifest), {})

@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"settings: {error}")
     if options.command == "render":
         return _render(options.file, options.config_only, options.output, configured)
+    if options.command == "plan":
+        return _plan(options.file, options.namespace, configured)
     return _run(configured)
 
 
@@ -43,6 +45,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print only the config document that the pods get (pipeline.json)",
     )
+    plan = commands.add_parser(
+        "plan",
+        help="show what a resource would change on the cluster of the kubeconfig; changes nothing",
+        description="Exit code 0: nothing would change; 1: something would; 2: an error.",
+    )
+    plan.add_argument("file", type=Path, metavar="FILE", help="YAML with AnomalyPipelines")
+    plan.add_argument("-n", "--namespace", default="default", help="where FILE names none")
     return parser
 
 
@@ -58,6 +67,23 @@ def _run(configured: settings.Settings) -> int:
         logging.getLogger(__name__).exception("a part of the operator has failed; ending")
         return 1
     return 0
+
+
+def _plan(file: Path, namespace: str, configured: settings.Settings) -> int:
+    from anomaly_operator import plan, render
+    from anomaly_operator.errors import ApiError
+
+    try:
+        found = plan.of_file(file, namespace, configured)
+    except (render.Unreadable, ApiError) as error:
+        return _fail(str(error))
+    except InvalidSpec as error:
+        return _fail("\n".join(f"{file}: {problem}" for problem in error.problems))
+    for pipeline, changes in found:
+        _print(f"# {pipeline.namespace}/{pipeline.name}: {plan.summary(changes)}\n")
+        for change in changes:
+            _print(f"# {change.action}: {change.object}\n{change.diff}\n")
+    return 1 if any(changes for _, changes in found) else 0
 
 
 def _render(file: Path, config_only: bool, output: str, configured: settings.Settings) -> int:

@@ -7,8 +7,10 @@ more memory than the rest of the operator.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -30,6 +32,10 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
 _METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_BUSY = frozenset({429, 500, 502, 503, 504})
+_PAUSES = (0.1, 0.4)
+_LONGEST_WAIT_SECONDS = 2.0
+"""A longer Retry-After is left to the queue, which has others to do meanwhile."""
 _ABSENT_SECONDS = 20.0
 """How long "this API is not installed" is believed; its presence is believed until a 404."""
 
@@ -46,7 +52,9 @@ class Cluster(Protocol):
     async def names_of(self, kind: Kind, namespace: str, selector: str) -> set[str]:
         """The names of all objects of a kind that match; cheaper than the objects."""
 
-    async def apply(self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER) -> Manifest:
+    async def apply(
+        self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER, dry_run: bool = False
+    ) -> Manifest:
         """Server-side apply; takes fields over from other managers. Returns the live object."""
 
     async def create(self, manifest: Manifest) -> Manifest:
@@ -128,11 +136,15 @@ class KubeCluster:
             if not page:
                 return found
 
-    async def apply(self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER) -> Manifest:
+    async def apply(
+        self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER, dry_run: bool = False
+    ) -> Manifest:
         kind = kinds.of(manifest)
         meta = manifest["metadata"]
         path = kind.path(meta["namespace"], meta["name"])
         query = [("fieldManager", manager), ("force", "true")]
+        if dry_run:
+            query.append(("dryRun", "All"))
         try:
             return await self._call(
                 "patch", kind, path, query=query, body=manifest, content_type=_APPLY
@@ -203,7 +215,18 @@ class KubeCluster:
         self._asked[kind] = self._clock()
         return found
 
-    async def _call(
+    async def _call(self, verb: str, kind: Kind, path: str, **request: Any) -> Manifest:
+        """One request, repeated soon where the API server is only busy for a moment."""
+        for wait in _PAUSES:
+            try:
+                return await self._call_once(verb, kind, path, **request)
+            except ApiError as error:
+                if error.code not in _BUSY or (error.retry_after or 0.0) > _LONGEST_WAIT_SECONDS:
+                    raise
+                await asyncio.sleep(max(error.retry_after or 0.0, wait * (0.5 + random.random())))  # noqa: S311  # jitter
+        return await self._call_once(verb, kind, path, **request)
+
+    async def _call_once(
         self,
         verb: str,
         kind: Kind,

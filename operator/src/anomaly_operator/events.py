@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from anomaly_operator import kinds, names
-from anomaly_operator.status import timestamp
 from anomaly_operator.status.conditions import Type, find
+from anomaly_operator.status.figures import timestamp
 from anomaly_operator.status.reasons import PASSING, Reason
 
 Manifest = dict[str, Any]

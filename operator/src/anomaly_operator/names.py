@@ -48,6 +48,8 @@ ANNOTATION_REDIS_CREDENTIALS = f"{GROUP}/redis-credentials"
 
 ANNOTATION_PAUSED = f"{GROUP}/paused"
 """On a pipeline, "true": its objects are left alone."""
+ANNOTATION_PLAN = f"{GROUP}/plan"
+"""On a pipeline, "true": its objects are left alone, and status.plan tells what would change."""
 ANNOTATION_RESTARTED_AT = f"{GROUP}/restartedAt"
 """On a pipeline, any text: handed on to the pod template, so that a new one rolls the pods."""
 
@@ -124,7 +126,7 @@ def pipelines_selector(instance: str) -> str:
 
 def intent(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """What the annotations of a pipeline ask the operator for."""
-    asked = (ANNOTATION_PAUSED, ANNOTATION_RESTARTED_AT)
+    asked = (ANNOTATION_PAUSED, ANNOTATION_PLAN, ANNOTATION_RESTARTED_AT)
     return tuple(annotations.get(name, "") for name in asked)
 
 

@@ -60,6 +60,8 @@ class Observed:
     now: datetime
     paused: bool = False
     """Whether the objects are left alone."""
+    planned: bool = False
+    """Whether they are, because only a plan is asked for."""
     applied_before: Verdict | None = None
     """While paused: what was known of them when that began, if the spec is still the same."""
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anomaly_dataplane.contract import runtime
-from anomaly_operator import desired, events, inventory, kinds, names, observe, spec, status
+from anomaly_operator import desired, events, inventory, kinds, names, observe, plan, spec, status
 from anomaly_operator.apply import Applied, Applier, Outcome, OwnedByOther, check_owner
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.desired import redis
@@ -43,7 +43,7 @@ PATIENCE_SECONDS = 120.0
 """After so long not ready, the looks become three times rarer."""
 FIGURES_SECONDS = 60.0
 """Figures in the status change at most so often."""
-AT_REST = frozenset({Reason.SUSPENDED, Reason.PAUSED})
+AT_REST = frozenset({Reason.SUSPENDED, Reason.PAUSED, Reason.PLANNED})
 """Not ready because somebody wants it so."""
 STATS_WAIT_SECONDS = 0.1
 """How long a reconcile waits for a pipeline to tell its figures."""
@@ -120,6 +120,7 @@ class Reconciler:
                 self._telemetry.errors.labels("Bug").inc()
                 raise
             self._telemetry.reconciles.labels("done").inc()
+            self._telemetry.last_success.set(self._wall_clock().timestamp())
             return again
 
     async def _reconcile(self, key: Key) -> float | None:
@@ -138,19 +139,24 @@ class Reconciler:
             [kind for kind in desired.optional(pipeline) if await self._cluster.serves(kind)]
         )
         outcome = Outcome()
-        paused = _paused(body)
+        planned = _asks(body, names.ANNOTATION_PLAN)
+        paused = planned or _asks(body, names.ANNOTATION_PAUSED)
         if not paused:
             await self._bring_about(key, pipeline, memory, outcome, served)
 
         observed = await self._observe(key, pipeline, memory, outcome, served)
         if paused:
-            observed = replace(observed, paused=True, applied_before=_applied_before(body))
+            observed = replace(
+                observed, paused=True, planned=planned, applied_before=_applied_before(body)
+            )
         now = self._clock()
         fresh = now - memory.figures_written >= FIGURES_SECONDS
         before = body.get("status") or {}
         after = status.compute(pipeline, observed, before, fresh_figures=fresh)
         if fresh and any(before.get(name) != after.get(name) for name in status.FIGURES):
             memory.figures_written = now
+        if planned:
+            after["plan"] = plan.status(await plan.changes(self._cluster, pipeline))
         await self._publish(key, body, after)
         await self._tell_of_scaling(body, memory, observed)
         if outcome.retries:
@@ -384,9 +390,9 @@ class Reconciler:
         return SETTLING_SECONDS * (3 if patient else 1) * spread
 
 
-def _paused(body: Manifest) -> bool:
+def _asks(body: Manifest, annotation: str) -> bool:
     annotations = body["metadata"].get("annotations") or {}
-    return str(annotations.get(names.ANNOTATION_PAUSED, "")).lower() == "true"
+    return str(annotations.get(annotation, "")).lower() == "true"
 
 
 def _applied_before(body: Manifest) -> Verdict | None:

@@ -36,6 +36,17 @@ def pipelines(path: Path, settings: Settings) -> Iterator[Pipeline]:
         Unreadable: if there is none in it.
         InvalidSpec: naming every field that cannot be used.
     """
+    for body in resources(path):
+        yield spec.parse(body, settings)
+
+
+def resources(path: Path, namespace: str = "default") -> Iterator[Manifest]:
+    """The resources of a YAML file, with what the API server adds to a new one.
+
+    Raises:
+        Unreadable: if there is none in it.
+        InvalidSpec: naming every field that cannot be used.
+    """
     try:
         documents = [found for found in yaml.safe_load_all(path.read_text("utf-8")) if found]
     except (OSError, UnicodeDecodeError) as error:
@@ -48,7 +59,7 @@ def pipelines(path: Path, settings: Settings) -> Iterator[Pipeline]:
     if not ours:
         raise Unreadable(f"{path}: holds no {names.KIND}")
     for body in ours:
-        yield spec.parse(_as_stored(body), settings)
+        yield _as_stored(body, namespace)
 
 
 def objects(pipeline: Pipeline) -> list[Manifest]:
@@ -88,7 +99,7 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _as_stored(body: Manifest) -> Manifest:
+def _as_stored(body: Manifest, namespace: str) -> Manifest:
     """The resource with what the API server adds to a new one."""
     if body.get("apiVersion") != names.API_VERSION:
         raise InvalidSpec([Problem("apiVersion", f"must be {names.API_VERSION}")])
@@ -97,5 +108,5 @@ def _as_stored(body: Manifest) -> Manifest:
         raise InvalidSpec([Problem("metadata.name", "is required")])
     return {
         **body,
-        "metadata": {"namespace": "default", "uid": UID, "generation": 1, **meta},
+        "metadata": {"namespace": namespace, "uid": UID, "generation": 1, **meta},
     }

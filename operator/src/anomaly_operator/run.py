@@ -50,7 +50,7 @@ async def run(settings: Settings) -> None:
         resync = Resync(api, known, settings, queue.add)
         ready = asyncio.Event()
         leads = asyncio.Event()
-        telemetry.watch(known, queue.depth, resync.watch_age, leads.is_set)
+        telemetry.watch(known, queue.depth, queue.age, resync.watch_age, leads.is_set)
         await stack.enter_async_context(
             health.serve(
                 settings.bind,

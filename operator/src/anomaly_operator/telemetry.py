@@ -45,6 +45,11 @@ class Telemetry:
             buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
             registry=self.registry,
         )
+        self.last_success = Gauge(
+            f"{PREFIX}last_success_timestamp_seconds",
+            "When a reconcile last came to an end without an error.",
+            registry=self.registry,
+        )
         self.requests = Counter(
             f"{PREFIX}api_requests_total",
             "Requests to the API server but for watches; code 0 is no answer.",
@@ -60,12 +65,15 @@ class Telemetry:
         self,
         known: Inventory,
         depth: Callable[[], float],
+        age: Callable[[], float],
         watch_age: Callable[[], float],
         leads: Callable[[], float],
     ) -> None:
         """Add the metrics that are read from elsewhere at every scrape."""
         gauges = (
             ("queue_depth", "Pipelines that wait to be reconciled now.", depth),
+            ("queue_age_seconds", "For which the oldest of those has been waiting.", age),
+            ("pipelines", "Pipelines that are served.", lambda: sum(1 for _ in known.pipelines())),
             ("leader", "Whether this process acts (1) or stands by (0).", leads),
             ("watch_age_seconds", "Since the watch was last known to miss nothing.", watch_age),
         )

@@ -68,6 +68,12 @@ class WorkQueue(Generic[K]):
         now = self._clock()
         return sum(1 for key, at in self._due.items() if at <= now and key not in self._running)
 
+    def age(self) -> float:
+        """Seconds for which the oldest of those has been waiting."""
+        now = self._clock()
+        waiting = [at for key, at in self._due.items() if key not in self._running]
+        return max(0.0, now - min(waiting, default=now))
+
     async def run(self, workers: int) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:

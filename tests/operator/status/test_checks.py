@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from anomaly_operator import inventory, kinds, observe, spec, status
+from anomaly_operator import inventory, kinds, observe, spec
 from anomaly_operator.inventory import Child, ChildRef
 from anomaly_operator.observe import Observed, Trouble
 from anomaly_operator.settings import Settings
-from anomaly_operator.status import checks, conditions
+from anomaly_operator.status import checks, conditions, figures
 from anomaly_operator.status.conditions import MAKE_READY, Type, no, unknown, yes
 from anomaly_operator.status.reasons import Reason
 from operators import START, a_resource, some_stats
@@ -266,7 +266,7 @@ def test_conditions_without_a_verdict_stay_and_times_move_with_the_status() -> N
 )
 def test_a_rate_is_shown_in_two_digits(rate: float, shown: str) -> None:
     """So that it seldom changes."""
-    assert status.rounded(rate) == shown
+    assert figures.rounded(rate) == shown
 
 
 def a_pod(container: Manifest, *, conditions: list[Manifest] | None = None) -> Manifest:

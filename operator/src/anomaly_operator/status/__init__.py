@@ -7,6 +7,7 @@ steady state is not written to.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from anomaly_operator.errors import InvalidSpec
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.status import checks, conditions, route
 from anomaly_operator.status.conditions import Type
+from anomaly_operator.status.figures import rounded, timestamp
 from anomaly_operator.status.reasons import Reason
 
 Status = dict[str, Any]
@@ -40,6 +42,8 @@ def compute(
     """
     verdicts = checks.verdicts(pipeline, observed)
     verdicts[Type.READY] = conditions.ready(verdicts)
+    if not fresh_figures:
+        _keep_words(verdicts, Type.DATA_FLOWING, before)
     workload = observed.child(kinds.DEPLOYMENT, names.dataplane(pipeline.name))
     status: Status = {
         "observedGeneration": pipeline.generation,
@@ -61,6 +65,15 @@ def compute(
     return status
 
 
+def _keep_words(
+    verdicts: dict[Type, conditions.Verdict], type_: Type, before: Mapping[str, Any]
+) -> None:
+    """Let a message that holds figures stay as it was while nothing else changes."""
+    found, known = verdicts[type_], conditions.find(before.get("conditions") or (), type_)
+    if known is not None and (known["status"], known["reason"]) == (found.status, found.reason):
+        verdicts[type_] = replace(found, message=known["message"])
+
+
 def invalid(
     error: InvalidSpec, generation: int, before: Mapping[str, Any], now: datetime
 ) -> Status:
@@ -69,24 +82,6 @@ def invalid(
     verdicts = {Type.SPEC_VALID: verdict, Type.READY: verdict}
     merged = conditions.merge(before.get("conditions") or (), verdicts, generation, timestamp(now))
     return {**before, "observedGeneration": generation, "conditions": merged}
-
-
-def rounded(per_second: float) -> str:
-    """A rate in two significant digits: 0.53, 12, 1.2k, 46k."""
-    if per_second < 0.01:
-        return "0"
-    value = float(f"{per_second:.2g}")
-    for unit, size in (("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return (
-                f"{value / size:.2g}{unit}" if value < 100 * size else f"{value / size:.0f}{unit}"
-            )
-    return f"{value:g}"
-
-
-def timestamp(moment: datetime) -> str:
-    """A moment as the API writes it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _figures(observed: observe.Observed) -> Status:

@@ -12,6 +12,7 @@ from anomaly_operator import kinds, names, observe
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.status import route
 from anomaly_operator.status.conditions import Type, Verdict, no, unknown, yes
+from anomaly_operator.status.figures import rounded, timestamp
 from anomaly_operator.status.reasons import Reason
 
 SILENT_AFTER = timedelta(minutes=5)
@@ -174,13 +175,22 @@ def data_flowing(observed: observe.Observed) -> Verdict:
         return no(Reason.NO_SAMPLES_YET, "No sample has come yet; send some to status.endpoint.")
     if observed.now - last > SILENT_AFTER:
         minutes = int(SILENT_AFTER.total_seconds() // 60)
-        return no(Reason.SILENT, f"No sample for more than {minutes} minutes.")
-    return yes(Reason.SAMPLES_ARRIVING, "Samples arrive.")
+        return no(
+            Reason.SILENT,
+            f"No sample for more than {minutes} minutes; the last at {timestamp(last)}.",
+        )
+    rate = observed.samples_per_second
+    often = f" at {rounded(rate)} a second" if rate is not None else ""
+    minute = timestamp(last.replace(second=0, microsecond=0))
+    return yes(Reason.SAMPLES_ARRIVING, f"Samples arrive{often}; the last came at {minute}.")
 
 
 def paused(observed: observe.Observed) -> Verdict:
     """Whether the objects are left alone. Informs only."""
     if observed.paused:
+        if observed.planned:
+            text = f'The annotation {names.ANNOTATION_PLAN} is "true": see status.plan.'
+            return yes(Reason.PLANNED, text)
         text = f'The annotation {names.ANNOTATION_PAUSED} is "true": no object is touched.'
         return yes(Reason.PAUSED, text)
     return no(Reason.NOT_PAUSED, "Objects are kept as they are wanted.")

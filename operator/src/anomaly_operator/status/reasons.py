@@ -31,6 +31,7 @@ class Reason(StrEnum):
 
     # Paused, and Applied while it is
     PAUSED = "Paused"
+    PLANNED = "Planned"
     NOT_PAUSED = "NotPaused"
 
     # WorkloadAvailable, and RedisReachable for the managed Redis' pod

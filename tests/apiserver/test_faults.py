@@ -1,0 +1,186 @@
+"""Bad days of the API server, by a proxy before a real one: every pipeline comes right again."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api_server import ApiServer
+from fault_proxy import Fault, FaultProxy, anything, fault_proxy, watches, writes
+from kube import Kubectl, says
+from operator_process import OperatorProcess, operator
+from pipelines import resource
+from polling import eventually
+
+KINDS = "serviceaccount,configmap,deployment,service,statefulset,ingress,hpa,secret"
+EXPECTED = 10
+"""Objects of the smallest pipeline where there is no Prometheus operator, its Secret included."""
+
+
+@pytest.fixture
+def proxy(server: ApiServer) -> Iterator[FaultProxy]:
+    with fault_proxy(server) as found:
+        yield found
+
+
+@pytest.fixture
+def behind(proxy: FaultProxy, kubectl: Kubectl, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """An operator that knows the API server through the proxy only."""
+    config = proxy.kubeconfig(tmp_path / "kubeconfig")
+    with operator(
+        config, tmp_path, watch_namespaces=kubectl.namespace, api_timeout_seconds="5"
+    ) as process:
+        yield process
+
+
+def is_applied(kubectl: Kubectl, name: str = "boiler") -> bool:
+    return says(kubectl.need("ap", name), "Applied", "True")
+
+
+def children(kubectl: Kubectl, name: str) -> list[dict[str, Any]]:
+    return kubectl.list(KINDS, f"app.kubernetes.io/instance={name}")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(writes, 429, times=6, headers={"Retry-After": "1"}),
+        Fault(anything, 429, times=6, headers={"Retry-After": "1"}),
+        Fault(writes, 500, times=8),
+        Fault(writes, 409, times=4),
+        Fault(writes, 503, times=8),
+        Fault(writes, 0, times=4),
+        Fault(writes, 0, times=4, after=True),
+        Fault(writes, -1, delay=0.7, times=12),
+        Fault(lambda r: writes(r) and "status" in r.path, 500, times=3),
+    ],
+    ids=["429", "429 on reads too", "500", "409", "503", "cut", "lost answer", "slow", "status"],
+)
+def test_a_fault_that_passes_is_survived(
+    behind: OperatorProcess, proxy: FaultProxy, kubectl: Kubectl, fault: Fault
+) -> None:
+    """The pipeline is complete soon after, with one of each object."""
+    proxy.faults.append(fault)
+    kubectl.apply(resource("boiler"))
+
+    eventually("it is applied", lambda: is_applied(kubectl), within=60)
+    assert fault.met > 0
+    assert len(children(kubectl, "boiler")) == EXPECTED
+
+
+def test_dropped_and_expired_watches_are_begun_anew(
+    behind: OperatorProcess, proxy: FaultProxy, kubectl: Kubectl
+) -> None:
+    """Also with 410 Gone; what happened meanwhile is not missed."""
+    kubectl.apply(resource("boiler"))
+    eventually("it is applied", lambda: is_applied(kubectl), within=20)
+    gone = Fault(watches, 410, times=20)
+    proxy.faults.append(gone)
+
+    assert proxy.cut_watches() > 5
+    kubectl.delete("ingress", "boiler")
+    kubectl.apply(resource("second"))
+
+    eventually("the Ingress is back", lambda: kubectl.get("ingress", "boiler"), within=45)
+    eventually("the second is applied", lambda: is_applied(kubectl, "second"), within=45)
+    assert gone.met > 0
+
+
+def test_a_token_that_expires_is_replaced(
+    proxy: FaultProxy, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    """By reading the credentials anew, or by ending, upon which a kubelet starts it again."""
+    proxy.tokens = {"first"}
+    config = proxy.kubeconfig(tmp_path / "kubeconfig", "first")
+    with operator(config, tmp_path, watch_namespaces=kubectl.namespace) as process:
+        kubectl.apply(resource("boiler"))
+        eventually("it is applied", lambda: is_applied(kubectl), within=20)
+        proxy.kubeconfig(config, "second")
+        proxy.tokens = {"second"}
+        proxy.cut_watches()
+        kubectl.apply(resource("later"))
+
+        def served() -> bool:
+            assert process.process is not None
+            if process.process.poll() is not None:
+                assert process.process.returncode != 0
+                process.start(wait=False)
+            return is_applied(kubectl, "later")
+
+        eventually("a pipeline that came later is applied", served, within=60)
+
+
+def test_a_deaf_watch_fails_the_liveness_probe(
+    proxy: FaultProxy, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    """And until it is restarted, changes are found by the lists."""
+    config = proxy.kubeconfig(tmp_path / "kubeconfig")
+    with operator(
+        config, tmp_path, watch_namespaces=kubectl.namespace, deaf_seconds="30"
+    ) as process:
+        kubectl.apply(resource("boiler"))
+        eventually("it is applied", lambda: is_applied(kubectl), within=20)
+        assert process.get("/livez")[0] == 200
+        proxy.deaf = True
+        kubectl.apply(resource("unheard"))
+
+        eventually("it is applied all the same", lambda: is_applied(kubectl, "unheard"), within=60)
+        eventually("it is not alive", lambda: process.get("/livez")[0] == 503, within=60)
+        assert "was not seen" in process.get("/livez")[1]
+
+
+def test_killed_at_any_point_it_always_comes_to_the_same_objects(
+    proxy: FaultProxy, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    """The process, amid its writes: each time another one starts where the last was killed."""
+    dice = random.Random(11)
+    config = proxy.kubeconfig(tmp_path / "kubeconfig")
+    with operator(config, tmp_path, watch_namespaces=kubectl.namespace) as process:
+        kubectl.apply(resource("whole"))
+        eventually("it is applied", lambda: is_applied(kubectl, "whole"), within=20)
+        for turn in range(8):
+            wanted = resource(f"p{turn}")
+            death = Fault(writes, 0, times=1, after=bool(turn % 2), on_meeting=process.kill)
+            passed = Fault(writes, -1, times=dice.randrange(12))
+            proxy.faults[:] = [passed, death]
+            kubectl.apply(wanted)
+            eventually("it is killed", lambda: death.met, within=30, pause=0.05)  # noqa: B023
+            proxy.faults.clear()
+            process.start()
+            eventually(
+                "it is applied",
+                lambda: is_applied(kubectl, f"p{turn}"),  # noqa: B023
+                within=30,
+            )
+        expected = shapes(kubectl, "whole")
+        for turn in range(8):
+            assert shapes(kubectl, f"p{turn}") == expected
+
+
+def shapes(kubectl: Kubectl, name: str) -> list[str]:
+    """The objects of a pipeline without what tells two of them apart."""
+    found = []
+    for each in children(kubectl, name):
+        meta = each["metadata"]
+        spec = {
+            k: v for k, v in each.get("spec", {}).items() if k not in ("clusterIP", "clusterIPs")
+        }
+        text = json.dumps(
+            [each["kind"], meta["name"], meta["labels"], spec, len(each.get("data", {}))]
+        )
+        hashes = meta_hashes(each)
+        for place, value in enumerate(hashes):
+            text = text.replace(value, f"hash-{place}")
+        found.append(text.replace(name, "NAME"))
+    return sorted(found)
+
+
+def meta_hashes(each: dict[str, Any]) -> list[str]:
+    template = each.get("spec", {}).get("template", {})
+    annotations = template.get("metadata", {}).get("annotations", {}) if template else {}
+    return sorted(annotations.values())
