@@ -12,7 +12,7 @@ import json
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -36,6 +36,8 @@ _BUSY = frozenset({429, 500, 502, 503, 504})
 _PAUSES = (0.1, 0.4)
 _LONGEST_WAIT_SECONDS = 2.0
 """A longer Retry-After is left to the queue, which has others to do meanwhile."""
+_LOGIN_SECONDS = 5.0
+"""Credentials that are refused are read anew at most so often."""
 _ABSENT_SECONDS = 20.0
 """How long "this API is not installed" is believed; its presence is believed until a 404."""
 
@@ -82,6 +84,10 @@ def _ignore(verb: str, resource: str, code: int) -> None:
     """Count nothing."""
 
 
+async def _stay() -> None:
+    """Keep the credentials."""
+
+
 class KubeCluster:
     """A real cluster."""
 
@@ -91,9 +97,12 @@ class KubeCluster:
         timeout_seconds: float,
         on_request: Callable[[str, str, int], None] = _ignore,
         clock: Callable[[], float] = time.monotonic,
+        login: Callable[[], Awaitable[None]] = _stay,
     ) -> None:
         self._client = client
         self._timeout = timeout_seconds
+        self._login = login
+        self._logged_in = float("-inf")
         self._may_write_for: Callable[[], float] = lambda: float("inf")
         self._on_request = on_request
         self._clock = clock
@@ -221,10 +230,21 @@ class KubeCluster:
             try:
                 return await self._call_once(verb, kind, path, **request)
             except ApiError as error:
+                if error.code == 401 and await self._log_in():
+                    continue
                 if error.code not in _BUSY or (error.retry_after or 0.0) > _LONGEST_WAIT_SECONDS:
                     raise
                 await asyncio.sleep(max(error.retry_after or 0.0, wait * (0.5 + random.random())))  # noqa: S311  # jitter
         return await self._call_once(verb, kind, path, **request)
+
+    async def _log_in(self) -> bool:
+        """Read the credentials anew, which may have been replaced; tell whether that was done."""
+        now = self._clock()
+        if now - self._logged_in < _LOGIN_SECONDS:
+            return now - self._logged_in < 1.0  # another request has just done it
+        self._logged_in = now
+        await self._login()
+        return True
 
     async def _call_once(
         self,
@@ -300,6 +320,21 @@ async def connect(
 ) -> AsyncIterator[KubeCluster]:
     """Connect with the pod's service account, or outside of a cluster with the kubeconfig."""
     configuration = Configuration()
+    await _load_credentials(configuration)
+    configuration.connection_pool_maxsize = settings.workers + 4
+    client = ApiClient(configuration)
+    client.user_agent = f"{names.FIELD_MANAGER}/{who}" if who else names.FIELD_MANAGER
+
+    async def login() -> None:
+        await _load_credentials(configuration)
+
+    try:
+        yield KubeCluster(client, settings.api_timeout_seconds, on_request, login=login)
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]
+
+
+async def _load_credentials(configuration: Configuration) -> None:
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         kube_config.load_incluster_config(  # type: ignore[no-untyped-call]
             client_configuration=configuration
@@ -308,10 +343,3 @@ async def connect(
         await kube_config.load_kube_config(  # type: ignore[no-untyped-call]
             client_configuration=configuration
         )
-    configuration.connection_pool_maxsize = settings.workers + 4
-    client = ApiClient(configuration)
-    client.user_agent = f"{names.FIELD_MANAGER}/{who}" if who else names.FIELD_MANAGER
-    try:
-        yield KubeCluster(client, settings.api_timeout_seconds, on_request)
-    finally:
-        await client.close()  # type: ignore[no-untyped-call]

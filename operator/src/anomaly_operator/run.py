@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 import kopf
 
-from anomaly_operator import cluster, handlers, health, leader, logs
+from anomaly_operator import cluster, handlers, health, leader, logs, watchers
 from anomaly_operator.errors import ApiError
 from anomaly_operator.inventory import Inventory, Key
 from anomaly_operator.leader import Elector
@@ -115,6 +115,7 @@ async def _together(
     parts |= {
         asyncio.create_task(queue.run(settings.workers), name="work queue"),
         asyncio.create_task(resync.run(), name="resync"),
+        asyncio.create_task(watchers.guard(), name="guard of the watches"),
         asyncio.create_task(
             kopf.operator(
                 registry=handlers.registry(known, queue, resync.hurry),
