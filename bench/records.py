@@ -93,10 +93,12 @@ class Filled:
         rdb: its data.
         uid: of the pipeline in it; empty for the baseline.
         samples: counted by the pipeline in it.
-        series_bytes: growth of used_memory but for the outbox, divided by the series: block,
-            name, and what Redis spends on keys.
+        series_bytes: used_memory that deleting blocks and names gives back, divided by the
+            series: what Redis spends on keys included.
         key_bytes: MEMORY USAGE of one series' key.
         outbox_bytes: of the streams of anomalies, which do not grow with the series.
+        alert_bytes: of alerts and of notices on their way: the load opens one for nearly every
+            series where each outlier is an anomaly, as none does that anybody looks after.
     """
 
     rdb: Path
@@ -105,3 +107,4 @@ class Filled:
     series_bytes: float
     key_bytes: int
     outbox_bytes: int
+    alert_bytes: int = 0

@@ -178,9 +178,15 @@ def _written(results: Results) -> str:
 
 def _filled(results: Results) -> str:
     return _table(
-        ("", "a series", "its key alone", "outbox"),
+        ("", "a series", "its key alone", "outbox", "alerts"),
         [
-            (state, f"{one.series_bytes:.0f}", f"{one.key_bytes}", f"{one.outbox_bytes}")
+            (
+                state,
+                f"{one.series_bytes:.0f}",
+                f"{one.key_bytes}",
+                f"{one.outbox_bytes}",
+                f"{one.alert_bytes}",
+            )
             for state, one in results.filled.items()
         ],
     )
