@@ -47,6 +47,8 @@ VALUES: dict[str, Any] = {
     "alerting.minConsecutive": {"minConsecutive": 2, "of": 3},
     "detection.timeZone": "Europe/Berlin",
     "detection.overrides": [{"match": {"metric": "temp_.*"}, "threshold": "4"}],
+    "detection.shadow.timeZone": "Europe/Berlin",
+    "detection.shadow.window": 100,
     "detection.exclude": [{"metric": "temp_.*"}],
     "redis.mode": {"mode": "Cluster", "urls": ["r:6379"]},
     "redis.urls": {"mode": "Standalone", "urls": ["r:6379"]},

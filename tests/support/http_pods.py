@@ -30,6 +30,6 @@ def run_pod(*, fast_path: bool) -> RunPod:
     )
 
     def run(store: Store | None = None, **environ: str) -> AbstractAsyncContextManager[RunningPod]:
-        return running_pod(config, store, **environ)
+        return running_pod(config, store, None, **environ)
 
     return run

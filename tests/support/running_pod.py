@@ -85,7 +85,10 @@ class RunningPod:
 
 @contextlib.asynccontextmanager
 async def running_pod(
-    config: PipelineConfig | None = None, store: Store | None = None, **environ: str
+    config: PipelineConfig | None = None,
+    store: Store | None = None,
+    shadow_store: Store | None = None,
+    **environ: str,
 ) -> AsyncIterator[RunningPod]:
     """Run a pod for the length of a test; `environ` holds settings by their variable."""
     base = {
@@ -97,7 +100,11 @@ async def running_pod(
     }
     settings = read_settings({**base, **environ}, {})
     pod = assemble(
-        settings, config or a_config(), store or MemoryStore(), Telemetry("test", "python")
+        settings,
+        config or a_config(),
+        store or MemoryStore(),
+        Telemetry("test", "python"),
+        shadow_store,
     )
     stop = asyncio.Event()
     ports: list[Listening] = []

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.memory_ledger import MemoryLedger
 from anomaly_dataplane.alerting.redis_ledger import RedisLedger, this_pod
 from anomaly_dataplane.alerting.tasks import AlertingTasks
+from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.contract.config import IngestProtocol, PipelineConfig
 from anomaly_dataplane.contract.runtime import (
     PATH_ALERTS,
@@ -47,6 +49,7 @@ from anomaly_dataplane.ingest.routes import (
     SwitchedOffHandler,
     guarded,
 )
+from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.page.handler import PageHandler, to_page
 from anomaly_dataplane.queries.alerts import AlertsHandler
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
@@ -63,6 +66,7 @@ from anomaly_dataplane.readiness import Readiness, watch_store
 from anomaly_dataplane.reload import ConfigWatch
 from anomaly_dataplane.series import SeriesTable
 from anomaly_dataplane.settings import Settings
+from anomaly_dataplane.shadow import Shadowed, shadow_config
 from anomaly_dataplane.silence.register import MemoryRegister, RedisRegister, Register
 from anomaly_dataplane.silence.sweep import Sweep
 from anomaly_dataplane.store import Store
@@ -100,6 +104,7 @@ class Pod:
     ledger: Ledger
     alerting: AlertingTasks
     reader: Reader
+    shadow: Shadowed | None = None
     consumer: Consumer | None = None
 
 
@@ -108,19 +113,39 @@ def build(settings: Settings, config: PipelineConfig) -> Pod:
     telemetry = Telemetry(version("anomaly-dataplane"), KERNELS.flavour)
     if settings.store == "memory":
         return assemble(settings, config, MemoryStore(), telemetry)
-    store = connect(
-        config,
-        telemetry,
+    to_redis = partial(
+        connect,
         username=settings.redis_username or None,
         password=settings.redis_password or None,
         secret_dir=Path(settings.redis_secret_dir) if settings.redis_secret_dir else None,
     )
-    return assemble(settings, config, store, telemetry)
+    tried = shadow_config(config)
+    # Its trouble with Redis is the pipeline's own, and told once.
+    beside = to_redis(tried, Unobserved()) if tried is not None else None
+    return assemble(settings, config, to_redis(config, telemetry), telemetry, beside)
 
 
-def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry: Telemetry) -> Pod:
-    """All parts, not yet running, on a given store."""
+def assemble(
+    settings: Settings,
+    config: PipelineConfig,
+    store: Store,
+    telemetry: Telemetry,
+    shadow_store: Store | None = None,
+) -> Pod:
+    """All parts, not yet running, on a given store.
+
+    Args:
+        settings: of the process.
+        config: of the pipeline.
+        store: of the pipeline.
+        telemetry: of the process.
+        shadow_store: of `detection.shadow`; None for memory.
+    """
     workers = Workers(config, store, telemetry)
+    shadow: Shadowed | None = None
+    if (tried := shadow_config(config)) is not None:
+        shadow = Shadowed(workers, tried, shadow_store or MemoryStore(), telemetry.shadow())
+    buffer = shadow or workers
     telemetry.watch_buffer(lambda: workers.samples, workers.capacity_samples)
     telemetry.watch_cache(lambda: workers.cached_series)
     limits = config.ingest
@@ -138,7 +163,7 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
     endpoints = {
         path: Endpoint(dialect, intake, None if gate.is_open else gate)
         for protocol in (protocols[name] for name in limits.protocols)
-        for intake in (Intake(limits, workers, telemetry.protocol(protocol.label)),)
+        for intake in (Intake(limits, buffer, telemetry.protocol(protocol.label)),)
         for path, dialect in protocol.dialects.items()
     }
     ledger = _ledger(config, store)
@@ -156,7 +181,8 @@ def assemble(settings: Settings, config: PipelineConfig, store: Store, telemetry
         ledger,
         AlertingTasks(ledger, config, telemetry, Path(settings.webhook_secret_dir)),
         _reader(config, store),
-        _consumer(settings, config, parts.table, workers, telemetry),
+        shadow,
+        _consumer(settings, config, parts.table, buffer, telemetry),
     )
 
 
@@ -164,7 +190,7 @@ def _consumer(
     settings: Settings,
     config: PipelineConfig,
     series: SeriesTable,
-    workers: Workers,
+    buffer: Buffer,
     telemetry: Telemetry,
 ) -> Consumer | None:
     """What takes samples from a broker; None without one."""
@@ -173,7 +199,7 @@ def _consumer(
     # Here, since its client takes a megabyte.
     from anomaly_dataplane.mqtt.build import consumer
 
-    return consumer(settings, config, series, workers, telemetry)
+    return consumer(settings, config, series, buffer, telemetry)
 
 
 def _ledger(config: PipelineConfig, store: Store) -> Ledger:
@@ -243,6 +269,8 @@ def http_app(pod: Pod) -> web.Application:
     if config.page.enabled and config.base_path:
         app.router.add_get(config.base_path, to_page)
     app.cleanup_ctx.append(_store(pod))
+    if pod.shadow is not None:
+        app.cleanup_ctx.append(_following(pod.shadow))
     app.cleanup_ctx.append(_workers(pod))
     app.cleanup_ctx.append(_watches(pod))
     if pod.consumer is not None:
@@ -326,6 +354,15 @@ def _workers(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
     return context
 
 
+def _following(shadow: Shadowed) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def context(_: web.Application) -> AsyncIterator[None]:
+        await shadow.start()
+        yield
+        await shadow.stop()
+
+    return context
+
+
 def _consuming(consumer: Consumer) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_: web.Application) -> AsyncIterator[None]:
         await consumer.start()
@@ -339,6 +376,8 @@ def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_: web.Application) -> AsyncIterator[None]:
         def take_over(config: PipelineConfig) -> None:
             pod.workers.update(config)
+            if pod.shadow is not None:
+                pod.shadow.update(config)
             pod.alerting.update(config.alerting)
 
         reload = ConfigWatch(Path(pod.settings.config), pod.config, take_over)

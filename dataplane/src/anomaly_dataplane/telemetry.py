@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 
 from anomaly_dataplane.contract.metrics import METRICS, PREFIX, Metric
+from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.tallies import Counter, Histogram
 
 
@@ -86,6 +87,36 @@ class MqttMetrics:
         self._waiting.set_function(messages)
 
 
+class ShadowMetrics(Unobserved):
+    """What `detection.shadow` finds; the `observer.Observer` of its workers."""
+
+    def __init__(self, registry: dict[str, Counter | Gauge | Histogram]) -> None:
+        self._samples = _counter(registry, "shadow_samples_total").labels()
+        self._outliers = _counter(registry, "shadow_outliers_total").labels()
+        self._anomalies = _counter(registry, "shadow_anomalies_total")
+        self._missed = _counter(registry, "shadow_missed_samples_total").labels()
+
+    def missed(self, samples: int) -> None:
+        """Samples were committed that it does not see."""
+        self._missed.inc(samples)
+
+    def committed(
+        self,
+        series: int,
+        seconds: float,
+        accepted: int,
+        duplicate: int,
+        late: int,
+        scored: int,
+        outliers: int,
+        anomalies_by_family: dict[str, int],
+    ) -> None:
+        self._samples.inc(accepted)
+        self._outliers.inc(outliers)
+        for family, count in anomalies_by_family.items():
+            self._anomalies.labels(family).inc(count)
+
+
 class Telemetry:
     """All metrics of a pod; implements `observer.Observer`."""
 
@@ -123,6 +154,10 @@ class Telemetry:
     def mqtt(self, broker: str) -> MqttMetrics:
         """The metrics of the consumer of this broker."""
         return MqttMetrics(self._metrics, broker)
+
+    def shadow(self) -> ShadowMetrics:
+        """The metrics of `detection.shadow`."""
+        return ShadowMetrics(self._metrics)
 
     def watch_buffer(self, samples: Callable[[], int], capacity: int) -> None:
         """Read the buffer's fill whenever somebody scrapes."""

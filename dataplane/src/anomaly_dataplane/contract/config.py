@@ -227,6 +227,7 @@ class ValidRange:
     max: float | None = declare(OptionalDecimalString(-1e15, 1e15), "")
 
 
+_WINDOW = Integer(10, 2880)
 _THRESHOLD = DecimalString(0.1, 1000)
 _MIN_SAMPLES = Integer(2, 2880)
 _MIN_ABS_DEVIATION = DecimalString(0, 1e15)
@@ -239,12 +240,9 @@ _SILENCE = OptionalDuration(1, 30 * 86400)
 
 
 @dataclass(frozen=True, slots=True)
-class Override:
-    """Settings of detection that differ for some series; what is left out stays as it is."""
+class Tuning:
+    """Settings of detection that may be said again elsewhere; None leaves one as it is."""
 
-    name: str = declare(Text(r"^[A-Za-z0-9._-]{0,63}$", "boilers"), "")
-    """As events show it; empty for its place, such as `overrides[0]`."""
-    match: Match = declare(Group(Match), {})
     threshold: float | None = declare(Maybe(_THRESHOLD), None)
     min_samples: int | None = declare(Maybe(_MIN_SAMPLES), None)
     direction: Direction | None = declare(Maybe(Choice(Direction)), None)
@@ -262,10 +260,28 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Override(Tuning):
+    """Settings of detection that differ for some series; what is left out stays as it is."""
+
+    name: str = declare(Text(r"^[A-Za-z0-9._-]{0,63}$", "boilers"), "")
+    """As events show it; empty for its place, such as `overrides[0]`."""
+    match: Match = declare(Group(Match), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow(Tuning):
+    """A second way of detection on the same samples; with nothing said there is none."""
+
+    window: int | None = declare(Maybe(_WINDOW), None)
+    method: Method | None = declare(Maybe(Choice(Method)), None)
+    time_zone: str | None = declare(Maybe(TimeZone()), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """How a sample is scored, and what makes an anomaly of it."""
 
-    window: int = declare(Integer(10, 2880), 120)
+    window: int = declare(_WINDOW, 120)
     """Samples of the sliding Z-score."""
     threshold: float = declare(_THRESHOLD, "2")
     """Sigma beyond which a sample is an outlier."""
@@ -301,6 +317,8 @@ class Detection:
     """The first whose match holds counts for a series."""
     exclude: tuple[Match, ...] = declare(GroupList(Match), [])
     """Series that are taken and never scored."""
+    shadow: Shadow = declare(Group(Shadow), {})
+    """Its findings go into metrics and nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +527,14 @@ def _of_ranges(detection: Detection) -> Iterator[FieldError]:
                 f"detection.overrides[{i}].minSamples",
                 f"must be at most detection.window ({detection.window})",
             )
+    tried = shadowed(detection)
+    if tried is not None and tried.min_samples > tried.window:
+        yield FieldError(
+            "detection.shadow.minSamples",
+            f"must be at most the window of the shadow ({tried.window}), not {tried.min_samples}",
+        )
+    if detection.shadow.valid_range is not None:
+        ranges["detection.shadow.validRange"] = detection.shadow.valid_range
     for path, valid in ranges.items():
         if valid.min is not None and valid.max is not None and valid.min > valid.max:
             yield FieldError(path, f"min must be at most max ({valid.max:g}), not {valid.min:g}")
@@ -526,6 +552,16 @@ def _of_mqtt(mqtt: Mqtt) -> Iterator[FieldError]:
             Template(topic)
         except BadTemplate as error:
             yield FieldError(f"ingest.mqtt.topics[{i}]", str(error))
+
+
+def shadowed(detection: Detection) -> Detection | None:
+    """The detection that `shadow` describes, None if it says nothing."""
+    said = {
+        field.name: value
+        for field in dataclasses.fields(Shadow)
+        if (value := getattr(detection.shadow, field.name)) is not None
+    }
+    return dataclasses.replace(detection, **said, shadow=Shadow()) if said else None
 
 
 def parse_json(text: str | bytes) -> PipelineConfig:
