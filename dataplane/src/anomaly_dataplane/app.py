@@ -49,6 +49,7 @@ from anomaly_dataplane.ingest.routes import (
     SwitchedOffHandler,
     guarded,
 )
+from anomaly_dataplane.ingest.series_limit import LimitedBuffer, SeriesLimit
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.page.handler import PageHandler, to_page
 from anomaly_dataplane.queries.alerts import AlertsHandler
@@ -99,6 +100,7 @@ class Pod:
     workers: Workers
     bodies: BodyReader
     gate: Gate
+    series_limit: SeriesLimit
     protocols: Mapping[IngestProtocol, WireProtocol]
     endpoints: Mapping[str, Endpoint]
     ledger: Ledger
@@ -145,7 +147,6 @@ def assemble(
     shadow: Shadowed | None = None
     if (tried := shadow_config(config)) is not None:
         shadow = Shadowed(workers, tried, shadow_store or MemoryStore(), telemetry.shadow())
-    buffer = shadow or workers
     telemetry.watch_buffer(lambda: workers.samples, workers.capacity_samples)
     telemetry.watch_cache(lambda: workers.cached_series)
     limits = config.ingest
@@ -160,10 +161,13 @@ def assemble(
     protocols = {name: protocol(parts) for name, protocol in PROTOCOLS.items()}
     auth = limits.auth.token_secret_ref.name
     gate = Gate(Path(settings.token_secret_dir) if auth else None, limits.rate_limit)
+    limit = SeriesLimit(store, limits.max_series)
+    telemetry.watch_series(lambda: limit.count, limits.max_series)
+    buffer = LimitedBuffer(shadow or workers, limit)
     endpoints = {
         path: Endpoint(dialect, intake, None if gate.is_open else gate)
         for protocol in (protocols[name] for name in limits.protocols)
-        for intake in (Intake(limits, buffer, telemetry.protocol(protocol.label)),)
+        for intake in (Intake(limits, buffer, telemetry.protocol(protocol.label), limit),)
         for path, dialect in protocol.dialects.items()
     }
     ledger = _ledger(config, store)
@@ -176,6 +180,7 @@ def assemble(
         workers,
         bodies,
         gate,
+        limit,
         protocols,
         endpoints,
         ledger,
@@ -386,6 +391,7 @@ def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
             reload.run(),
             pod.gate.watch(),
             _sweep(pod).run(),
+            pod.series_limit.watch(),
         )
         async with watches, pod.alerting.running():
             yield

@@ -168,3 +168,14 @@ class Verdicts:
             array("d", zeros),
             array("q", zeros),
         )
+
+    def pick(self, positions: list[int]) -> Verdicts:
+        """Those at some positions, in their order."""
+        return Verdicts(
+            bytearray(self.codes[i] for i in positions),
+            array("d", [self.z[i] for i in positions]),
+            array("d", [self.mean[i] for i in positions]),
+            array("d", [self.std[i] for i in positions]),
+            array("q", [self.n[i] for i in positions]),
+            {place: self.anomalies[i] for place, i in enumerate(positions) if i in self.anomalies},
+        )

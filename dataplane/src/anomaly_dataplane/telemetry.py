@@ -164,6 +164,11 @@ class Telemetry:
         _gauge(self._metrics, "buffer_samples").set_function(samples)
         _gauge(self._metrics, "buffer_capacity_samples").set(capacity)
 
+    def watch_series(self, count: Callable[[], int], limit: int) -> None:
+        """Read how many series there are whenever somebody scrapes."""
+        _gauge(self._metrics, "series").set_function(count)
+        _gauge(self._metrics, "series_limit").set(limit)
+
     def watch_cache(self, series: Callable[[], int]) -> None:
         """Read how many series are cached whenever somebody scrapes."""
         _gauge(self._metrics, "series_cached").set_function(series)

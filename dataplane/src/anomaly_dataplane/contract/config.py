@@ -181,6 +181,8 @@ class Ingest:
     """What may be spoken; the paths of all others answer 404."""
     max_body_bytes: int = declare(Integer(1024, 67108864), 8388608)
     """Of one request, after decompression."""
+    max_series: int = declare(Integer(1, 100000000), 50000)
+    """Of the pipeline; samples of new ones beyond it are rejected, those that are there go on."""
     allowed_lateness_seconds: float = declare(Duration(0, 86400), "1m")
     """How far behind the newest sample of its series a sample may be and still count."""
     max_future_seconds: float = declare(Duration(0, 86400), "5m")

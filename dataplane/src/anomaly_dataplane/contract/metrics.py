@@ -99,6 +99,8 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "mqtt_waits_total", "counter", "Commits of messages tried again, by reason.", ("reason",)
     ),
+    Metric("series", "gauge", "Series of the pipeline, as Redis counts them for all pods."),
+    Metric("series_limit", "gauge", "Series that the pipeline may have (spec.ingest.maxSeries)."),
     Metric("series_cached", "gauge", "Series whose state this pod holds in memory."),
     Metric("event_loop_lag_seconds", "gauge", "How late the event loop ran its last tick."),
     Metric("build_info", "gauge", "1; which build this is.", ("version", "kernels")),

@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.contract.config import Ingest
 from anomaly_dataplane.ingest.admission import admit
 from anomaly_dataplane.ingest.gate import Gate
-from anomaly_dataplane.ingest.parsed import Parsed
+from anomaly_dataplane.ingest.parsed import Cause, Parsed, Rejection
 from anomaly_dataplane.ingest.protocol import Call, Dialect
 from anomaly_dataplane.ingest.reply import Reply
+from anomaly_dataplane.ingest.series_limit import OVER_LIMIT, SeriesLimit, pick
 from anomaly_dataplane.sample import Verdicts
 from anomaly_dataplane.telemetry import ProtocolMetrics
 
@@ -46,11 +47,13 @@ class Intake:
         limits: Ingest,
         buffer: Buffer,
         metrics: ProtocolMetrics,
+        limit: SeriesLimit | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._limits = limits
         self._buffer = buffer
         self._metrics = metrics
+        self._limit = limit
         self._wall_clock = wall_clock
 
     def take(self, call: Call, body: bytes, started: float) -> Taken:
@@ -88,11 +91,32 @@ class Intake:
 
     def reply(self, taken: Taken, verdicts: Verdicts | None) -> Reply:
         """The answer to a request whose good samples, if it had any, are committed."""
+        if verdicts is not None and OVER_LIMIT in verdicts.codes:
+            taken.parsed, verdicts = self._without_new_series(taken.parsed, verdicts)
         reply = taken.call.committed(taken.parsed, verdicts)
         if reply.status >= 400:
             self._metrics.bad_request(reply.status)
         self._metrics.answered(time.perf_counter() - taken.started)
         return reply
+
+    def _without_new_series(
+        self, parsed: Parsed, verdicts: Verdicts
+    ) -> tuple[Parsed, Verdicts | None]:
+        """The same, with the samples of series beyond the limit among the rejected ones."""
+        assert self._limit is not None
+        reason = self._limit.reason()
+        rejected = list(parsed.rejected)
+        kept = []
+        for i, position in enumerate(parsed.positions()):
+            if verdicts.codes[i] == OVER_LIMIT:
+                line = parsed.line(position)
+                rejected.append(Rejection(position, Cause.SERIES_LIMIT, reason, line))
+            else:
+                kept.append(i)
+        self._metrics.rejected([Cause.SERIES_LIMIT] * (len(verdicts.codes) - len(kept)))
+        rejected.sort(key=lambda rejection: rejection.index)
+        left = replace(parsed, batch=pick(parsed.batch, kept), rejected=rejected)
+        return left, verdicts.pick(kept) if kept else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Cause(StrEnum):
     SIZE = "size"  # a message with more bytes than are allowed
     TOPIC = "topic"  # of a message, matching no template
     RETAINED = "retained"  # a message that is not new
+    SERIES_LIMIT = "series_limit"  # of a new series, and there are enough
     UNSUPPORTED = "unsupported"  # a kind of metric that is not scored
 
 

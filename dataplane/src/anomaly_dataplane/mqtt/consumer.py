@@ -18,7 +18,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.errors import Draining, Refused
-from anomaly_dataplane.ingest.parsed import Parsed
+from anomaly_dataplane.ingest.parsed import Cause, Parsed
+from anomaly_dataplane.ingest.series_limit import OVER_LIMIT
 from anomaly_dataplane.mqtt.connection import BrokerUnavailable, Connection, Terms
 from anomaly_dataplane.mqtt.messages import Message, MessageParser
 from anomaly_dataplane.mqtt.reports import RejectionLog
@@ -266,7 +267,10 @@ class Consumer:
     async def _commit_batch(self, batch: Batch) -> None:
         while True:
             try:
-                await self._buffer.offer(batch)
+                verdicts = await self._buffer.offer(batch)
+                over = verdicts.codes.count(OVER_LIMIT)
+                if over:
+                    self._protocol.rejected([Cause.SERIES_LIMIT] * over)
                 return
             except Draining:
                 raise
