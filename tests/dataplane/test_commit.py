@@ -96,6 +96,21 @@ async def test_a_commit_whose_reply_was_lost_is_not_its_own_duplicate() -> None:
     assert (await store.totals()).samples == 2
 
 
+async def test_what_began_and_ended_in_one_group_stands_in_the_outbox_in_this_order() -> None:
+    """Who reads it would else take an episode to go on that is over."""
+    store, series = MemoryStore(), a_series()
+    committer = a_committer(store)
+    calm = [10.0, 11.0, 9.0, 10.0, 10.5]
+    await committer.commit(a_group(series, calm * 2))
+
+    await committer.commit(a_group(series, [99.0, *calm * 4, 999.0, *calm * 4], first=10))
+
+    spike, back, second, over = store.events
+    kinds = [event.kind for event in (spike, back, second, over)]
+    assert kinds == [Kind.RAISED, Kind.RECOVERED] * 2
+    assert (back.episode, over.episode) == (spike.id, second.id)
+
+
 async def test_an_anomaly_whose_reply_was_lost_stands_in_the_outbox_once() -> None:
     """Appended in the same step as the state, it is neither lost nor invented by the retry."""
     store = FaultyStore(MemoryStore())

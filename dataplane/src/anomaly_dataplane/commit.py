@@ -13,13 +13,15 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TypeVar
 
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.rules import Rulebook
+from anomaly_dataplane.detectors.scores import Scores
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Observer
-from anomaly_dataplane.sample import Code, Verdicts
+from anomaly_dataplane.sample import Anomaly, Code, Kind, Verdicts
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import Store, Writes
@@ -192,21 +194,30 @@ class Committer:
         else:
             merge(group.verdicts, pending, scores)
         changed = working_set.writes(scores.changes)
-        for ended in scores.ended:
-            about = self._context(group, pending[ended.position])
-            rows, writes = changed[about.series.partition]
-            row = rows.index(scores.rows[ended.position])
-            writes.anomalies.append((row, recovery(scores, ended, about)))
-        for i in scores.raised:
+        for i, event in self._events(group, pending, scores):
             position = pending[i]
-            if position in group.history:
-                continue
-            about = self._context(group, position)
-            event = anomaly(scores, i, about)
-            rows, writes = changed[about.series.partition]
+            rows, writes = changed[group.series[position].partition]
             writes.anomalies.append((rows.index(scores.rows[i]), event))
-            group.verdicts.anomalies[position] = event
+            if event.kind is Kind.RAISED:
+                group.verdicts.anomalies[position] = event
         return {partition: writes for partition, (_, writes) in changed.items()}
+
+    def _events(
+        self, group: Group, pending: Sequence[int], scores: Scores
+    ) -> list[tuple[int, Anomaly]]:
+        """What to tell, with the sample in `pending` that it comes from, in the order of these."""
+        events = [
+            (ended.position, recovery(scores, ended, self._context(group, pending[ended.position])))
+            for ended in scores.ended
+        ]
+        events += (
+            (i, anomaly(scores, i, self._context(group, pending[i])))
+            for i in scores.raised
+            if pending[i] not in group.history
+        )
+        # The sort is stable: of one sample, the end of the last episode precedes what it begins.
+        events.sort(key=itemgetter(0))
+        return events
 
     def _context(self, group: Group, position: int) -> Context:
         """What events of a sample are told with."""
