@@ -52,8 +52,7 @@ def _raised(known: Alert | None, key: str, event: Anomaly, at_ms: int) -> Alert:
         family=event.family,
         expected=event.expected,
     )
-    # An alert that its receivers have not heard to be resolved goes on as if it never was.
-    if known is None or not (known.is_open or known.told or not known.told_open_ms):
+    if known is None or _is_done(known):
         return Alert(
             key=key,
             id=f"{key.replace('/', '-')}-{at_ms}",
@@ -85,6 +84,16 @@ def _raised(known: Alert | None, key: str, event: Anomaly, at_ms: int) -> Alert:
         peak=max(known.peak, event.score),
         last=last,
     )
+
+
+def _is_done(alert: Alert) -> bool:
+    """Whether an anomaly now is another trouble.
+
+    An alert that its receivers have not heard to be resolved goes on as if it never was; but not
+    one that is over and of which they never will hear.
+    """
+    heard = alert.told_open_ms or alert.hush
+    return not alert.is_open and not alert.told and bool(heard)
 
 
 def settled(

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anomaly_dataplane.alerting.alert import Alert
-from anomaly_dataplane.contract.config import MaintenanceWindow, Match
-
-
-class Matcher:
-    """Whether a series is meant: each expression must match the whole name or value."""
-
-    def __init__(self, match: Match) -> None:
-        self._metric = re.compile(match.metric) if match.metric else None
-        self._labels = {name: re.compile(value) for name, value in match.labels.items()}
-
-    def matches(self, metric: str, labels: dict[str, str]) -> bool:
-        """Whether this series is meant. A label that it does not have is an empty one."""
-        if self._metric is not None and not self._metric.fullmatch(metric):
-            return False
-        return all(
-            pattern.fullmatch(labels.get(name, "")) for name, pattern in self._labels.items()
-        )
+from anomaly_dataplane.contract.config import MaintenanceWindow
+from anomaly_dataplane.matcher import Matcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +46,7 @@ class Maintenance:
             (
                 window.name
                 for window in self._windows
-                if window.covers(now_ms) and window.matcher.matches(alert.metric, alert.labels)
+                if window.covers(now_ms) and window.matcher.holds(alert.metric, alert.labels)
             ),
             "",
         )

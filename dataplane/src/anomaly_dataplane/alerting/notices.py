@@ -88,13 +88,13 @@ def _what(alert: Alert, now_ms: int, manners: Manners) -> What | None:
     if alert.told and not alert.is_open:
         return What.RESOLVED
     # A trouble that was over before anybody could be told is told all the same, and then that it is
-    # over; but not one that came and went while its predecessor cooled down.
+    # over; but not one that came and went while its predecessor cooled down, or hushed.
     now_or_then_ms = now_ms if alert.is_open else min(now_ms, alert.resolved_ms)
     if now_or_then_ms < alert.told_ms + manners.cool_down_ms:
         return None
     if alert.told:
         return What.UPDATED if alert.anomalies > alert.told_anomalies else None
-    if not alert.is_open and alert.told_open_ms:
+    if not alert.is_open and (alert.told_open_ms or alert.hush):
         return None
     grouped = alert.kind is Kind.SERIES and manners.group_label in alert.labels
     return None if grouped and now_ms < alert.opened_ms + GATHER_MS else What.OPENED

@@ -21,7 +21,7 @@ from anomaly_dataplane.contract.config import (
 )
 from anomaly_dataplane.detectors import numbers
 from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock, clock_of
-from anomaly_dataplane.detectors.matcher import Matcher
+from anomaly_dataplane.matcher import Matcher
 from anomaly_dataplane.series import Series
 
 EVERY_ALARM = Alerting()
@@ -177,7 +177,8 @@ class Rulebook:
         known = series.rule - self.first
         if 0 <= known < self.rows:
             return known
-        entry = next((at for matcher, at in self._matchers if matcher.holds(series)), 0)
+        metric, labels = series.metric, series.labels
+        entry = next((at for matcher, at in self._matchers if matcher.holds(metric, labels)), 0)
         row = 2 * entry + series.cumulative
         series.rule = self.first + row
         return row
