@@ -33,7 +33,11 @@ class Story:
         self._second = 0.0
         self._ledger = MemoryLedger(self.store)
         self._stage = AlertingStage(
-            self._ledger, self.config(**alerting), Unobserved(), lambda: self._now
+            self._ledger,
+            self.config(**alerting),
+            Unobserved(),
+            wall_clock=lambda: self._now,
+            clock=lambda: self._second,
         )
 
     @staticmethod

@@ -49,6 +49,7 @@ def candidates(counts: Mapping[str, int], grouping: Grouping) -> bool:
 def changed(
     known: Mapping[str, Alert],
     counts: Mapping[str, int],
+    heard: Mapping[str, int],
     sizes: Mapping[str, int],
     grouping: Grouping,
     now_ms: int,
@@ -57,6 +58,14 @@ def changed(
 
     A group alert resolves when less than half of what opened it is still in trouble, so that it
     does not come and go with one series.
+
+    Args:
+        known: by key.
+        counts: series in trouble, by the value of the label.
+        heard: those of them that are in no maintenance window: only they open an alert.
+        sizes: series that there are.
+        grouping: of the pipeline.
+        now_ms: Unix time.
     """
     found = {}
     for value, count in counts.items():
@@ -66,7 +75,7 @@ def changed(
         if alert is not None and alert.is_open:
             if (count, size) != alert.members:
                 found[key] = _counted(alert, count, size, now_ms)
-        elif count >= grouping.min_series and 100 * count >= grouping.percent * size:
+        elif _troubled(heard.get(value, 0), size, grouping):
             found[key] = _opened(key, value, alert, count, size, grouping, now_ms)
     for key, alert in known.items():
         count, size = found.get(key, alert).members
@@ -75,6 +84,10 @@ def changed(
         if alert.kind is Kind.GROUP and alert.is_open and _over(count, size, grouping):
             found[key] = resolved(replace(alert, members=(count, size)), now_ms, Ending.CALM)
     return found
+
+
+def _troubled(count: int, size: int, grouping: Grouping) -> bool:
+    return count >= grouping.min_series and 100 * count >= grouping.percent * size
 
 
 def _over(count: int, size: int, grouping: Grouping) -> bool:

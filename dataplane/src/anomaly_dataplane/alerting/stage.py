@@ -39,6 +39,7 @@ class AlertingStage:
         observer: is told how many alerts are open.
         wake: set whenever there is something new to deliver.
         wall_clock: Unix time in seconds.
+        clock: seconds that never jump; says when to look at groups again.
     """
 
     def __init__(
@@ -47,13 +48,15 @@ class AlertingStage:
         config: Alerting,
         observer: Observer,
         wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._observer = observer
         self._wall_clock = wall_clock
+        self._clock = clock
         self._partitions = [Partition(p, ledger) for p in range(ledger.partitions)]
         self._open_groups: frozenset[str] = frozenset()
-        self._groups_at = self._sizes_at = float("-inf")
+        self._groups_at = float("-inf")
         self._sizes: Mapping[str, int] = {}
         self._failing = False
         self._wakers: list[Callable[[], None]] = []
@@ -63,6 +66,7 @@ class AlertingStage:
         """Go by another config from now on."""
         group = config.group
         self._grouping = Grouping(group.by, group.percent, group.min_series)
+        self._sizes_at = float("-inf")  # those known may be of another label
         self._maintenance = Maintenance(config.maintenance)
         self._policy = Policy(
             resolve_after_ms=config.resolve_after_seconds * 1e3,
@@ -149,22 +153,30 @@ class AlertingStage:
 
     async def _groups(self, now_ms: int) -> dict[str, Alert]:
         """Group alerts that change now, if they are this pod's business; and which are open."""
-        label, now = self._grouping.label, asyncio.get_running_loop().time()
-        if not label or not self.held or now - self._groups_at < GROUPS_SECONDS:
+        label, now = self._grouping.label, self._clock()
+        first = self._partitions[0].held
+        # Without groups there may still be alerts of them, to be resolved.
+        wanted = self.held if label else first
+        if not wanted or now - self._groups_at < GROUPS_SECONDS:
             return {}
         self._groups_at = now
         try:
-            known = await self._everywhere() if self._partitions[0].held else await self._alerts(0)
+            known = await self._everywhere() if first and label else await self._alerts(0)
             of_groups = {a.key: a for a in known if a.kind is Kind.GROUP}
             changes: dict[str, Alert] = {}
-            if self._partitions[0].held:
+            if first:
                 counts = groups.troubled(known, label)
+                heard = groups.troubled(
+                    (alert for alert in known if not self._maintenance.of(alert, now_ms)), label
+                )
                 if (
                     groups.candidates(counts, self._grouping)
                     and now - self._sizes_at > SIZES_SECONDS
                 ):
                     self._sizes, self._sizes_at = await self._ledger.group_sizes(label), now
-                changes = groups.changed(of_groups, counts, self._sizes, self._grouping, now_ms)
+                changes = groups.changed(
+                    of_groups, counts, heard, self._sizes, self._grouping, now_ms
+                )
         except StoreUnavailable:
             return {}
         self._open_groups = frozenset(
