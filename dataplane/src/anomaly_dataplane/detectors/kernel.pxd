@@ -20,7 +20,7 @@ cdef array _DOUBLES, _INTS, _LONGS
 @cython.locals(
     size=Py_ssize_t, doubles=Py_ssize_t, blocks=Py_ssize_t, ring=Py_ssize_t, hot=Py_ssize_t,
     cold=Py_ssize_t, length=Py_ssize_t, mask=Py_ssize_t, number=int, by_slot=bint,
-    zones=Py_ssize_t, zone=Py_ssize_t, rule=Py_ssize_t,
+    zones=Py_ssize_t, zone=Py_ssize_t, rule=Py_ssize_t, chosen_row=Py_ssize_t,
     total=int, i=Py_ssize_t, slot=int, base=Py_ssize_t, time=double, value=double,
     count=Py_ssize_t, held=Py_ssize_t, place=Py_ssize_t, row=int, code=int,
     marks=cython.longlong, newest=double, kind=cython.longlong, begins_anew=bint, closing=bint, before=double,

@@ -134,7 +134,8 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
         base = slot * doubles
         time = when[i]
         value = what[i]
-        rule = WIDTH * rule_rows[slot] if by_slot else 0
+        chosen_row = rule_rows[slot] if by_slot else 0
+        rule = WIDTH * chosen_row
         count = int(s[base + COUNT])
         held = count if count < length else length
         closing = value != value
@@ -171,8 +172,8 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
             continue
         # The second row of each rule is that of counters, and once a counter is always one.
         if marks & CUMULATIVE_BIT:
-            rule += WIDTH * (1 - rule // WIDTH % 2)
-        elif rule // WIDTH % 2:
+            rule = WIDTH * (chosen_row | 1)
+        elif chosen_row & 1:
             marks |= CUMULATIVE_BIT
         newest = s[base + NEWEST]
         begins_anew = False

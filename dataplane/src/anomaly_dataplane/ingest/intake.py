@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from anomaly_dataplane.buffer import Buffer
@@ -20,7 +20,9 @@ from anomaly_dataplane.ingest.parsed import Cause, Parsed, Rejection
 from anomaly_dataplane.ingest.protocol import Call, Dialect
 from anomaly_dataplane.ingest.reply import Reply
 from anomaly_dataplane.ingest.series_limit import OVER_LIMIT, SeriesLimit, pick
-from anomaly_dataplane.sample import Verdicts
+from anomaly_dataplane.sample import Batch, Verdicts
+from anomaly_dataplane.series import Series
+from anomaly_dataplane.state.layout import NAN
 from anomaly_dataplane.telemetry import ProtocolMetrics
 
 
@@ -29,7 +31,7 @@ class Taken:
     """A request whose good samples are in the buffer.
 
     Attributes:
-        verdicts: of `parsed.batch`; None if that is empty.
+        verdicts: of `parsed.batch`; None if there is nothing to commit.
         started: when the request was there, by `time.perf_counter`.
     """
 
@@ -85,9 +87,13 @@ class Intake:
             self._metrics.without_value(parsed.valueless, len(parsed.closed))
         if parsed.rejected:
             self._metrics.rejected(rejection.cause for rejection in parsed.rejected)
-        if not parsed.batch.series or (parsed.whole and parsed.rejected):
+        if parsed.whole and parsed.rejected:
             return parsed, None
-        return parsed, self._buffer.offer(parsed.batch)
+        verdicts = self._buffer.offer(parsed.batch) if parsed.batch.series else None
+        if not parsed.closed:
+            return parsed, verdicts
+        closing = self._buffer.offer(_closing(parsed.closed))
+        return parsed, asyncio.ensure_future(_both(verdicts, closing))
 
     def reply(self, taken: Taken, verdicts: Verdicts | None) -> Reply:
         """The answer to a request whose good samples, if it had any, are committed."""
@@ -117,6 +123,24 @@ class Intake:
         rejected.sort(key=lambda rejection: rejection.index)
         left = replace(parsed, batch=pick(parsed.batch, kept), rejected=rejected)
         return left, verdicts.pick(kept) if kept else None
+
+
+def _closing(closed: Sequence[tuple[Series, float]]) -> Batch:
+    """What tells the kernel that series have ended; behind the samples that came with it."""
+    return Batch(
+        [series for series, _ in closed], [time_ms for _, time_ms in closed], [NAN] * len(closed)
+    )
+
+
+async def _both(
+    verdicts: asyncio.Future[Verdicts] | None, closing: asyncio.Future[Verdicts]
+) -> Verdicts:
+    """The verdicts of a request's samples, once the series that it closed are closed, too."""
+    if verdicts is None:
+        await closing
+        return Verdicts.empty(0)
+    found, _ = await asyncio.gather(verdicts, closing)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
