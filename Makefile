@@ -91,6 +91,10 @@ bench-ingest: setup ## Measure each protocol: its parser alone, and the whole pa
 	@hack/ensure-redis
 	@PYTHONPATH=hack $(RUN) python -m bench.ingest $(ARGS)
 
+.PHONY: bench-detection
+bench-detection: setup ## Measure what detection finds: NAB=<folder with data/ and labels/>, ARGS="--seeds 1 2 3"
+	@$(RUN) python -m bench.detection $(if $(NAB),--nab "$(NAB)") $(ARGS)
+
 .PHONY: bench-operator
 bench-operator: setup ## A thousand pipelines on a real kube-apiserver: requests, delays, memory
 	@$(DEVCLUSTER) api-server

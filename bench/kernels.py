@@ -94,7 +94,7 @@ def _run(flavour: str) -> list[float]:
     return [float(found) for found in nanoseconds]
 
 
-def _nanoseconds(name: Name, size: int) -> float:
+def nanoseconds(name: Name, size: int) -> float:
     """CPU a sample in this process, in calls of `size` samples of different series."""
     method = METHODS[name]
     layout = method.layout(WINDOW)
@@ -122,7 +122,7 @@ def _nanoseconds(name: Name, size: int) -> float:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--here"]:
-        print(json.dumps([KERNELS.flavour, [_nanoseconds(*case) for case in CASES]]))
+        print(json.dumps([KERNELS.flavour, [nanoseconds(*case) for case in CASES]]))
     else:
         rows = measure()["rows"]
         assert isinstance(rows, list)

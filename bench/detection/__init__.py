@@ -1,0 +1,1 @@
+"""Measures what detection finds and what it costs. `make bench-detection`."""
