@@ -103,6 +103,18 @@ async def test_series_that_came_and_went_with_their_group_are_never_told() -> No
         assert await story.at(second) == []
 
 
+async def test_a_group_that_is_over_before_its_series_would_be_told_speaks_for_them() -> None:
+    """They wait for their group for seconds, and it may be shorter than that."""
+    story = a_story()
+    await known_by_name(story)
+    await story.at(1, *trouble(4, 1))
+    assert await story.at(2) == [f"Opened {WHOLE}"]
+    told = await story.at(2.5, *calm(4, 2.5, 1)) + await story.at(3.6)
+    assert told == [f"Resolved {WHOLE}"]
+    for second in (5, 6, 60, 1000):
+        assert await story.at(second) == []
+
+
 async def test_series_that_were_told_before_their_group_are_resolved_as_ever() -> None:
     """Whoever heard of them hears that they are well."""
     story = a_story()

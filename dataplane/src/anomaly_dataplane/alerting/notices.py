@@ -62,11 +62,14 @@ def due(
         manners: of the pipeline.
     """
     what = _what(alert, now_ms, manners)
-    if what is None:
+    if what is None and alert.told_open_ms:
         return alert, None
+    # Also while it waits: its group, or the window, may be over before it would be told.
     why = hush(alert, now_ms) if what is not What.RESOLVED else ""
     if why:
         return (alert if alert.hush == why else replace(alert, hush=why)), None
+    if what is None:
+        return alert, None
     told = replace(
         alert,
         hush="",
