@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,37 @@ async def test_an_optional_kind_is_looked_for_again_after_a_while(
         assert await api.serves(kinds.SERVICE_MONITOR)
 
     assert len(server.requests) == 2
+
+
+MONITOR = {
+    "apiVersion": kinds.SERVICE_MONITOR.api_version,
+    "kind": kinds.SERVICE_MONITOR.kind,
+    "metadata": {"namespace": "team", "name": "boiler"},
+}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda api: api.apply(MONITOR),
+        lambda api: api.names_of(kinds.SERVICE_MONITOR, "team", "a=b"),
+    ],
+    ids=["apply", "list"],
+)
+async def test_an_optional_kind_that_went_away_is_noticed_by_whatever_asks_first(
+    ask: Callable[[cluster.KubeCluster], Awaitable[object]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither can be missing but with the whole API, which is then looked for anew."""
+    known = {"resources": [{"name": "servicemonitors"}]}
+    server = FakeServer((200, known, {}), (404, {}, {}), (404, {}, {}))
+
+    async with connected(server, tmp_path, monkeypatch) as api:
+        assert await api.serves(kinds.SERVICE_MONITOR)
+        with pytest.raises(ApiError):
+            await ask(api)
+        assert not await api.serves(kinds.SERVICE_MONITOR)
 
 
 async def test_the_status_is_merged_into_that_very_pipeline(

@@ -12,8 +12,8 @@ import json
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 import aiohttp
@@ -136,7 +136,8 @@ class KubeCluster:
         while True:
             query = [("labelSelector", selector), ("limit", str(_PAGE)), ("continue", page)]
             path = kind.path(namespace)
-            answer = await self._call("list", kind, path, query=query, accept=accept)
+            with self._unserved_if_missing(kind):
+                answer = await self._call("list", kind, path, query=query, accept=accept)
             for item in answer["items"] or ():  # null in an empty list of metadata
                 item.setdefault("apiVersion", kind.api_version)  # items of a list carry no kind
                 item.setdefault("kind", kind.kind)
@@ -154,14 +155,10 @@ class KubeCluster:
         query = [("fieldManager", manager), ("force", "true")]
         if dry_run:
             query.append(("dryRun", "All"))
-        try:
+        with self._unserved_if_missing(kind):
             return await self._call(
                 "patch", kind, path, query=query, body=manifest, content_type=_APPLY
             )
-        except ApiError as error:
-            if error.code == 404:
-                self._served.pop(kind, None)
-            raise
 
     async def create(self, manifest: Manifest) -> Manifest:
         kind = kinds.EVENT if manifest["kind"] == "Event" else kinds.of(manifest)
@@ -223,6 +220,16 @@ class KubeCluster:
         self._served[kind] = found
         self._asked[kind] = self._clock()
         return found
+
+    @contextmanager
+    def _unserved_if_missing(self, kind: Kind) -> Iterator[None]:
+        """Ask anew what is served after a 404 for what can only be missing with its whole API."""
+        try:
+            yield
+        except ApiError as error:
+            if error.code == 404:
+                self._served.pop(kind, None)
+            raise
 
     async def _call(self, verb: str, kind: Kind, path: str, **request: Any) -> Manifest:
         """One request, repeated soon where the API server is only busy for a moment."""
