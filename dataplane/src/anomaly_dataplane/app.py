@@ -29,6 +29,7 @@ from anomaly_dataplane.contract.runtime import (
     PATH_EXPLAIN,
     PATH_FEEDBACK,
     PATH_ONE_SERIES,
+    PATH_OPENAPI,
     PATH_PAGE,
     PATH_SERIES,
     PATH_STATS,
@@ -51,6 +52,7 @@ from anomaly_dataplane.ingest.routes import (
 )
 from anomaly_dataplane.ingest.series_limit import LimitedBuffer, SeriesLimit
 from anomaly_dataplane.observer import Unobserved
+from anomaly_dataplane.openapi.handler import DescriptionHandler, Route
 from anomaly_dataplane.page.handler import PageHandler, to_page
 from anomaly_dataplane.queries.alerts import AlertsHandler
 from anomaly_dataplane.queries.anomalies import AnomaliesHandler
@@ -260,6 +262,12 @@ def http_app(pod: Pod) -> web.Application:
     if config.page.enabled:
         # It holds nothing to hide; what it shows it asks for, with a token if one is wanted.
         queries.append(("GET", PATH_PAGE, PageHandler().handle))
+    described = _protocol_routes(pod)
+    described += [(method, path, None) for method, path, _ in queries]
+    described.append(("GET", PATH_OPENAPI, None))
+    tokens = bool(config.ingest.auth.token_secret_ref.name)
+    description = DescriptionHandler(described, config.base_path, tokens=tokens)
+    queries.append(("GET", PATH_OPENAPI, description.handle))
     app = web.Application()
     app[PATHS] = [f"{method} {config.base_path}{path}" for method, path, _ in [*routes, *queries]]
     app[POSTS] = {
@@ -281,6 +289,16 @@ def http_app(pod: Pod) -> web.Application:
     if pod.consumer is not None:
         app.cleanup_ctx.append(_consuming(pod.consumer))
     return app
+
+
+def _protocol_routes(pod: Pod) -> list[Route]:
+    """The routes of the protocols that the pipeline takes."""
+    routes: list[Route] = []
+    for name in pod.config.ingest.protocols:
+        protocol = pod.protocols[name]
+        routes += [("POST", path, name) for path in protocol.dialects]
+        routes += [(other.method, other.path, name) for other in protocol.others]
+    return routes
 
 
 def stats_handler(pod: Pod) -> StatsHandler:

@@ -24,7 +24,7 @@ MOST_LOOKED_AT = 20_000
 """Events that one request looks at; where few match, a page may hold fewer than it might."""
 
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,10})-([0-9]{1,3})")
-_KINDS = {"Raised": {Kind.RAISED}, "Recovered": {Kind.RECOVERED}, "Any": set(Kind)}
+KINDS = {"Raised": {Kind.RAISED}, "Recovered": {Kind.RECOVERED}, "Any": set(Kind)}
 
 Found = tuple[tuple[int, int, int], Anomaly]
 """(time of the commit, number within, partition) and the event."""
@@ -44,9 +44,9 @@ class AnomaliesHandler:
         since_ms = parameters.time_ms("since", 0.0)
         limit = parameters.count("limit", DEFAULT_LIMIT, MAX_LIMIT)
         parameters.check()
-        kinds = _KINDS.get(query.get("kind", "Raised"))
+        kinds = KINDS.get(query.get("kind", "Raised"))
         if kinds is None:
-            raise BadPayload(f"query parameter kind must be one of {', '.join(_KINDS)}")
+            raise BadPayload(f"query parameter kind must be one of {', '.join(KINDS)}")
         matching = Matching(query.get("metric", ""), query.getall("label", []))
         position = _position(query.get("before", ""))
         page: list[Found] = []
