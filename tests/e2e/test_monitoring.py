@@ -168,8 +168,8 @@ def test_monitoring_heals_when_its_api_comes_back(
     finally:
         kubectl.run("create", "-f", "-", stdin=json.dumps(crd))
         kubectl.run("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=30s")
-    for monitor in others:
-        kubectl.within(monitor["metadata"]["namespace"]).apply(monitor)
+        for monitor in others:
+            kubectl.within(monitor["metadata"]["namespace"]).apply(monitor)
 
     monitor = eventually(
         "a ServiceMonitor", lambda: kubectl.get("servicemonitor", pipeline.name), within=60

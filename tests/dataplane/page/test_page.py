@@ -66,7 +66,8 @@ def test_it_shows_what_was_found(page: Browser, tmp_path: Path) -> None:
     assert page.text("#name") == "tests/outages"
     lines = "return document.querySelectorAll('#anomalies svg polyline').length"
     eventually("every anomaly has a line", lambda: page.run(lines) == rows(page), within=10)
-    eventually("alerts are listed", lambda: page.text("#open") == "3", within=20)
+    # Two of the three spikes were over at once.
+    eventually("alerts are listed", lambda: page.text("#open") == "1", within=20)
     assert "above the expected" in page.text("#alerts")
     assert page.text("#series") == "3"
     folder = Path(os.environ.get("PAGE_SCREENSHOTS", tmp_path))
