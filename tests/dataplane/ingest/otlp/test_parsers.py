@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -144,6 +144,7 @@ def test_what_was_written_is_read(
 
 
 @given(message=REQUESTS)
+@example(message=request(gauge("m", point(1.0, 1.0, {"list": [math.inf], "whole": 1.0}))))
 def test_both_encodings_bring_the_same_samples(message: ExportMetricsServiceRequest) -> None:
     """The same series by the same names, whatever their attributes hold."""
     outcomes = [

@@ -36,7 +36,7 @@ _TEMPORALITIES = {
     "AGGREGATION_TEMPORALITY_DELTA": DELTA,
     "AGGREGATION_TEMPORALITY_CUMULATIVE": CUMULATIVE,
 }
-_PLAIN_VALUES = frozenset({"stringValue", "boolValue", "doubleValue", "bytesValue"})
+_PLAIN_VALUES = frozenset({"stringValue", "boolValue", "bytesValue"})
 _NO_ATTRIBUTES = msgspec.Raw(b"[]")
 
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError)
@@ -253,6 +253,8 @@ def _value(value: object) -> object:
     for kind, inner in value.items():
         if kind == "intValue":
             return _whole(inner if isinstance(inner, int | str) else None)
+        if kind == "doubleValue":
+            return _float(inner if isinstance(inner, int | float | str) else None)
         if kind == "arrayValue":
             return [_value(each) for each in _values(inner)]
         if kind == "kvlistValue":
