@@ -6,6 +6,7 @@ A request's samples stay one object of columns from parser to commit; nothing is
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -81,6 +82,16 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.series)
+
+    def pick(self, positions: Sequence[int], size_bytes: int) -> Batch:
+        """Some of the samples, in the order of `positions`, with a size of their own."""
+        return Batch(
+            [self.series[i] for i in positions],
+            [self.times[i] for i in positions],
+            [self.values[i] for i in positions],
+            size_bytes,
+            self.history,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,7 @@ class Series:
     @property
     def name(self) -> str:
         """The series as people write it: `temperature{device="boiler-1"}`."""
-        labels = ",".join(f'{k}="{_escape(v)}"' for k, v in self.labels.items())
-        return f"{self.metric}{{{labels}}}" if labels else self.metric
+        return series_name(self.metric, self.labels)
 
 
 class SeriesTable:
@@ -105,6 +104,12 @@ class SeriesTable:
                 self._older, self._recent = self._recent, {}
             self._recent[key] = series
         return series
+
+
+def series_name(metric: str, labels: Mapping[str, str]) -> str:
+    """A series as people write it; `labels` in the order in which they are to stand."""
+    shown = ",".join(f'{k}="{_escape(v)}"' for k, v in labels.items())
+    return f"{metric}{{{shown}}}" if shown else metric
 
 
 def _digest(metric: str, labels: Mapping[str, str]) -> bytes:

@@ -114,3 +114,16 @@ def test_what_is_not_past_is_named_by_its_place_and_the_rest_is_kept(offsets: li
         i for i, at in enumerate(times) if at >= NOW_MS
     ]
     assert {each.cause for each in parsed.rejected} <= {Cause.TIMESTAMP}
+
+
+def test_what_is_rejected_of_history_keeps_its_line_and_the_rest_stays_history() -> None:
+    """Narrowing a request loses nothing that was known of it."""
+    parsed = Parsed(
+        Batch([SERIES] * 2, [NOW_MS, NOW_MS - 1], [1.0, 2.0], 10),
+        closed=[(SERIES, NOW_MS)],
+        line_starts=[0, 1],
+    )
+    left = as_history(parsed, NOW_MS)
+    assert [each.line for each in left.rejected] == [parsed.line(0)]
+    assert (left.batch.history, left.batch.size_bytes, left.closed) == (True, 10, parsed.closed)
+    assert left.batch.pick([0], 5).history

@@ -10,6 +10,7 @@ from anomaly_dataplane.backtest.replay import Outcome
 from anomaly_dataplane.backtest.table import BadRow
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.sample import Anomaly, Code
+from anomaly_dataplane.series import series_name
 
 MOST_LISTED = 50
 """Anomalies in a text; all of them are in the JSON."""
@@ -68,12 +69,6 @@ def as_json(outcomes: Sequence[Outcome], found: Difference | None) -> dict[str, 
     return document
 
 
-def series_name(event: Anomaly) -> str:
-    """The series as people write it."""
-    labels = ",".join(f'{name}="{value}"' for name, value in event.labels.items())
-    return f"{event.metric}{{{labels}}}" if labels else event.metric
-
-
 def _run(outcome: Outcome) -> dict[str, object]:
     return {
         "name": outcome.name,
@@ -107,7 +102,7 @@ def _table(events: Sequence[Anomaly]) -> Iterator[str]:
         rows.append(
             (
                 rfc3339(event.time),
-                series_name(event),
+                series_name(event.metric, event.labels),
                 f"{event.value:.6g}",
                 f"{low:.6g} to {high:.6g}",
                 f"{event.score:.1f}",

@@ -6,11 +6,9 @@ the series, so the commit does it.
 
 from __future__ import annotations
 
-import dataclasses
-
-from anomaly_dataplane.ingest.parsed import Cause, Parsed, Rejection
+from anomaly_dataplane.ingest.parsed import Cause, Parsed
 from anomaly_dataplane.ingest.timestamps import rfc3339
-from anomaly_dataplane.sample import LARGEST_VALUE, Batch
+from anomaly_dataplane.sample import LARGEST_VALUE
 
 _LAST_MS = 253_402_300_799_000.0
 """The end of the year 9999: the last moment that RFC 3339 can write."""
@@ -29,23 +27,16 @@ def admit(parsed: Parsed, now_ms: float, max_future_seconds: float) -> Parsed:
     largest = max(max(batch.values), -min(batch.values))
     if max(batch.times) <= horizon_ms and largest <= LARGEST_VALUE:
         return parsed
-    kept = Batch([], [], [], batch.size_bytes, batch.history)
-    rejected = list(parsed.rejected)
-    for i, position in enumerate(parsed.positions()):
-        time, value = batch.times[i], batch.values[i]
+    refused: dict[int, tuple[Cause, str]] = {}
+    for i, (time, value) in enumerate(zip(batch.times, batch.values, strict=True)):
         if abs(value) > LARGEST_VALUE:
             reason = f"value {value:g} is beyond {LARGEST_VALUE:g}, more than anything measures"
-            rejected.append(Rejection(position, Cause.VALUE, reason, parsed.line(position)))
+            refused[i] = Cause.VALUE, reason
         elif time > horizon_ms:
             shown = rfc3339(min(time, _LAST_MS))
             reason = (
                 f"timestamp {shown} is {(time - now_ms) / 1e3:.0f} s ahead of the pod's clock; "
                 f"{max_future_seconds:g} s are allowed (spec.ingest.maxFuture)"
             )
-            rejected.append(Rejection(position, Cause.FUTURE, reason, parsed.line(position)))
-        else:
-            kept.series.append(batch.series[i])
-            kept.times.append(time)
-            kept.values.append(value)
-    rejected.sort(key=lambda rejection: rejection.index)
-    return dataclasses.replace(parsed, batch=kept, rejected=rejected)
+            refused[i] = Cause.FUTURE, reason
+    return parsed.without(refused)

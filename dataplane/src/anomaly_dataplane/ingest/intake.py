@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.contract.config import Ingest
 from anomaly_dataplane.ingest.admission import admit
 from anomaly_dataplane.ingest.gate import Gate
-from anomaly_dataplane.ingest.parsed import Cause, Parsed, Rejection
+from anomaly_dataplane.ingest.parsed import Cause, Parsed
 from anomaly_dataplane.ingest.protocol import Call, Dialect
 from anomaly_dataplane.ingest.reply import Reply
-from anomaly_dataplane.ingest.series_limit import OVER_LIMIT, SeriesLimit, pick
+from anomaly_dataplane.ingest.series_limit import OVER_LIMIT, SeriesLimit
 from anomaly_dataplane.sample import Batch, Verdicts
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import NAN
@@ -111,17 +111,14 @@ class Intake:
         """The same, with the samples of series beyond the limit among the rejected ones."""
         assert self._limit is not None
         reason = self._limit.reason()
-        rejected = list(parsed.rejected)
-        kept = []
-        for i, position in enumerate(parsed.positions()):
-            if verdicts.codes[i] == OVER_LIMIT:
-                line = parsed.line(position)
-                rejected.append(Rejection(position, Cause.SERIES_LIMIT, reason, line))
-            else:
-                kept.append(i)
-        self._metrics.rejected([Cause.SERIES_LIMIT] * (len(verdicts.codes) - len(kept)))
-        rejected.sort(key=lambda rejection: rejection.index)
-        left = replace(parsed, batch=pick(parsed.batch, kept), rejected=rejected)
+        kept = [i for i, code in enumerate(verdicts.codes) if code != OVER_LIMIT]
+        refused = {
+            i: (Cause.SERIES_LIMIT, reason)
+            for i, code in enumerate(verdicts.codes)
+            if code == OVER_LIMIT
+        }
+        self._metrics.rejected([Cause.SERIES_LIMIT] * len(refused))
+        left = parsed.without(refused)
         return left, verdicts.pick(kept) if kept else None
 
 

@@ -6,8 +6,8 @@ Every parser returns it, `admission.py` narrows it, `answer.py` tells the sender
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from anomaly_dataplane.errors import BatchTooLarge
@@ -83,6 +83,17 @@ class Parsed:
             return list(range(len(self.batch)))
         bad = {rejection.index for rejection in self.rejected}
         return [index for index in range(self.total) if index not in bad]
+
+    def without(self, refused: Mapping[int, tuple[Cause, str]]) -> Parsed:
+        """The same with some samples of the batch rejected: by their place in it, the reason."""
+        batch = self.batch
+        rejected = list(self.rejected)
+        for i, position in enumerate(self.positions()):
+            if i in refused:
+                rejected.append(Rejection(position, *refused[i], self.line(position)))
+        rejected.sort(key=lambda rejection: rejection.index)
+        kept = [i for i in range(len(batch)) if i not in refused]
+        return replace(self, batch=batch.pick(kept, batch.size_bytes), rejected=rejected)
 
 
 class BadSample(Exception):

@@ -122,7 +122,9 @@ class LimitedBuffer:
         verdicts = Verdicts.empty(len(batch))
         verdicts.codes[:] = bytes([OVER_LIMIT]) * len(batch)
         if kept:
-            part = await self._buffer.offer(pick(batch, kept))
+            part = await self._buffer.offer(
+                batch.pick(kept, batch.size_bytes * len(kept) // len(batch))
+            )
             for i, position in enumerate(kept):
                 verdicts.codes[position] = part.codes[i]
                 verdicts.z[position] = part.z[i]
@@ -131,13 +133,3 @@ class LimitedBuffer:
                 verdicts.n[position] = part.n[i]
             verdicts.anomalies = {kept[i]: event for i, event in part.anomalies.items()}
         return verdicts
-
-
-def pick(batch: Batch, positions: list[int]) -> Batch:
-    """Some samples of a batch, in its order."""
-    return Batch(
-        [batch.series[i] for i in positions],
-        [batch.times[i] for i in positions],
-        [batch.values[i] for i in positions],
-        batch.size_bytes * len(positions) // len(batch),
-    )

@@ -52,7 +52,7 @@ Slice = tuple[Part, int, int]
 def split(job: Job, lane_of: Sequence[int]) -> dict[int, Part]:
     """The parts of a job by lane; `lane_of` is the lane of each partition."""
     batch = job.batch
-    series, times, values = batch.series, batch.times, batch.values
+    series = batch.series
     positions: dict[int, list[int]] = defaultdict(list)
     for position, each in enumerate(series):
         positions[lane_of[each.partition]].append(position)
@@ -61,12 +61,7 @@ def split(job: Job, lane_of: Sequence[int]) -> dict[int, Part]:
     return {
         lane: Part(
             job,
-            Batch(
-                [series[i] for i in own],
-                [times[i] for i in own],
-                [values[i] for i in own],
-                history=batch.history,
-            ),
+            batch.pick(own, 0),  # the job has the size
             len(own),
             own,
         )
