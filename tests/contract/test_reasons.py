@@ -20,6 +20,19 @@ def test_every_reason_is_explained() -> None:
     assert all(meaning[-1] in ".?)" and todo[-1] in ".?)" for _, meaning, todo in rows)
 
 
+def test_the_runbook_leads_from_every_reason_that_is_trouble() -> None:
+    """Beside its condition, with where to look; the page of the conditions has the rest."""
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+    listed = runbook.split("## AnomalyPipelineNotReady")[1].split("\n## ")[0]
+    troubles = set(re.findall(r"^\| `(\w+)` \| (?:False|Unknown) \|", PAGE, re.M))
+
+    named = set(re.findall(r"`(\w+)`", listed))
+    assert troubles - {"NotPaused", "NotExposed"} <= named
+    for type_ in Type:
+        if type_ is not Type.READY:
+            assert f"(conditions.md#{type_.lower()})" in listed
+
+
 def test_every_condition_has_a_section() -> None:
     """And the page says which of them make Ready."""
     sections = set(re.findall(r"^## (\w+)$", PAGE, re.M))

@@ -17,7 +17,7 @@ Right = tuple[str, str, str]
 
 GROUPS = {
     kind.plural: kind.group
-    for kind in (*kinds.CHILDREN, kinds.SECRET, kinds.PIPELINE, kinds.GATEWAY)
+    for kind in (*kinds.CHILDREN, kinds.SECRET, kinds.PIPELINE, kinds.GATEWAY, kinds.INGRESS_CLASS)
 }
 
 
@@ -25,7 +25,9 @@ def granted() -> set[Right]:
     text = (ROOT / "operator" / "RBAC.md").read_text()
     rules: list[dict[str, Any]] = []
     for block in re.findall(r"```yaml\n(.*?)```", text, re.S):
-        rules += yaml.safe_load(block).get("rules", [])
+        found = yaml.safe_load(block)
+        rules += found.get("rules", [])
+        rules += [rule for rule in found.get("clusterRules", []) if rule["verbs"] == ["get"]]
     return {
         (group, resource, verb)
         for rule in rules
@@ -39,7 +41,7 @@ async def used() -> set[Right]:
     """What a pipeline's whole life asks for, and what the watches and lists do."""
     stage = Stage({"autoscaling": {"minReplicas": 2}, "networkPolicy": {"enabled": True}})
     await stage.settle()
-    stage.edit({"image": "x:1"})
+    stage.edit({"image": "x:1", "expose": {"ingressClassName": "public"}})
     await stage.reconcile()
     stage.edit({"expose": {"type": "HTTPRoute", "parentRefs": [{"name": "public"}]}})
     await stage.reconcile()

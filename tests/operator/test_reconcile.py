@@ -521,6 +521,33 @@ async def test_figures_change_at_most_once_a_minute() -> None:
     assert stage.says(Type.DATA_FLOWING) == ("True", "SamplesArriving")
 
 
+async def test_figures_survive_a_redis_that_is_away() -> None:
+    """Pods that do not reach it know none: what was told stays, and no rate leaps afterwards."""
+    stage = Stage()
+    rates = []
+
+    async def minute(**changes: Any) -> None:
+        stage.stats.answer = some_stats(**{"last_sample": stage.now(), **changes})
+        for _ in range(2):
+            stage.seconds += 35
+            await stage.reconcile()
+        rates.append(stage.resource()["status"].get("samplesPerSecond"))
+
+    stage.stats.answer = some_stats()
+    await stage.settle()
+    await minute(samples=1_000_000, series=7, anomalies_last_hour=3)
+    await minute(redis_up=False, redis_error="refused", last_sample=None)
+    outage = stage.resource()["status"]
+    flowing = stage.says(Type.DATA_FLOWING)
+    await minute(samples=1_000_000, series=7)
+    await minute(samples=1_000_000, series=7)
+
+    assert (outage["series"], outage["anomaliesLastHour"]) == (7, 3)
+    assert flowing == ("Unknown", "NotReported")
+    assert rates[1:] == ["0", "0", "0"]
+    assert stage.says(Type.DATA_FLOWING) == ("True", "SamplesArriving")
+
+
 async def test_events_are_posted_on_transitions_only() -> None:
     """Created, Ready, NotReady with its reason, Ready again; silence in between."""
     stage = Stage()

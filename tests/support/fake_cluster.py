@@ -68,6 +68,10 @@ class FakeCluster:
         self._request("get", kind.plural, name)
         return self.find(kind, name, namespace)
 
+    async def exists(self, kind: Kind, namespace: str | None, name: str) -> bool:
+        self._request("get", kind.plural, name)
+        return (kind.kind, namespace or "", name) in self.objects
+
     async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
         self._request("list", kind.plural, selector)
         if namespace in self.closed:
@@ -186,7 +190,7 @@ def _matches(selector: str, labels: Mapping[str, str]) -> bool:
 
 def _place(manifest: Manifest) -> Place:
     meta = manifest["metadata"]
-    return (manifest["kind"], meta["namespace"], meta["name"])
+    return (manifest["kind"], meta.get("namespace", ""), meta["name"])
 
 
 def _merged(before: Any, after: Any) -> Any:

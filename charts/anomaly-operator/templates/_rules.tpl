@@ -13,7 +13,7 @@
   resources: [configmaps, serviceaccounts, services]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
-  resources: [secrets] # the password of the managed Redis
+  resources: [secrets] # the password of the managed Redis; whether there are those that a pipeline names
   verbs: [get, create]
 - apiGroups: [""]
   resources: [pods] # why a pod waits
@@ -49,6 +49,9 @@
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
   verbs: [list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingressclasses] # whether there is the one that a pipeline names
+  verbs: [get]
 {{- end -}}
 
 {{/* What it may do in its own namespace: hold the Lease that says which replica acts. */}}

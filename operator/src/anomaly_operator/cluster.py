@@ -31,7 +31,8 @@ _PAGE = 500
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
-_METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _PAUSES = (0.1, 0.4)
 _LONGEST_WAIT_SECONDS = 2.0
@@ -47,6 +48,9 @@ class Cluster(Protocol):
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """One object, or None."""
+
+    async def exists(self, kind: Kind, namespace: str | None, name: str) -> bool:
+        """Whether there is such an object; without looking into it."""
 
     async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
         """All objects of a kind, in one namespace or in all, that match a label selector."""
@@ -121,11 +125,20 @@ class KubeCluster:
                 return None
             raise
 
+    async def exists(self, kind: Kind, namespace: str | None, name: str) -> bool:
+        try:
+            await self._call("get", kind, kind.path(namespace, name), accept=_METADATA)
+        except ApiError as error:
+            if error.code == 404:
+                return False
+            raise
+        return True
+
     async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
         return await self._list(kind, namespace, selector, _JSON)
 
     async def names_of(self, kind: Kind, namespace: str, selector: str) -> set[str]:
-        found = await self._list(kind, namespace, selector, _METADATA)
+        found = await self._list(kind, namespace, selector, _METADATA_LIST)
         return {item["metadata"]["name"] for item in found}
 
     async def _list(

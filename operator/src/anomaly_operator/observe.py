@@ -15,6 +15,7 @@ from anomaly_operator import names
 from anomaly_operator.inventory import Child, ChildRef
 from anomaly_operator.kinds import Kind
 from anomaly_operator.listeners import Gateway
+from anomaly_operator.references import Reference
 from anomaly_operator.stats import Stats
 from anomaly_operator.status.reasons import Reason
 
@@ -60,6 +61,8 @@ class Observed:
     now: datetime
     paused: bool = False
     """Whether the objects are left alone."""
+    missing: tuple[Reference, ...] = ()
+    """What the spec names, and does not exist."""
     planned: bool = False
     """Whether they are, because only a plan is asked for."""
     applied_before: Verdict | None = None

@@ -26,6 +26,7 @@ from anomaly_operator.gateways import Gateways
 from anomaly_operator.inventory import ChildRef, Inventory, Key
 from anomaly_operator.kinds import Kind
 from anomaly_operator.listeners import Gateway
+from anomaly_operator.lookup import Lookup
 from anomaly_operator.observe import Failure, Observed
 from anomaly_operator.settings import Settings
 from anomaly_operator.spec import Pipeline
@@ -99,6 +100,7 @@ class Reconciler:
         self._new_password = new_password
         self._applier = Applier(cluster, known, clock)
         self._gateways = Gateways(cluster, clock)
+        self._lookup = Lookup(cluster, clock)
         self._memories: dict[Key, Memory] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -286,6 +288,7 @@ class Reconciler:
             served=served,
             gateway=await self._gateway(pipeline, served),
             now=self._wall_clock(),
+            missing=await self._lookup.missing(pipeline, served),
         )
 
     async def _gateway(self, pipeline: Pipeline, served: frozenset[Kind]) -> Gateway | None:
@@ -339,6 +342,9 @@ class Reconciler:
             return
         memory.stats_missed = 0
         memory.stats = stats
+        if not stats.redis_up:  # nothing is taken, and what was taken before cannot be told
+            memory.rate_from, memory.samples_per_second = None, 0.0
+            return
         if memory.rate_from is None or stats.samples < memory.rate_from[1]:
             memory.rate_from = (now, stats.samples)
         elif now - memory.rate_from[0] >= self._settings.stats_seconds * 0.85:

@@ -213,6 +213,7 @@ def test_a_scale_that_is_ignored_is_told() -> None:
     [
         (None, ("Unknown", "NotReported")),
         (some_stats(), ("False", "NoSamplesYet")),
+        (some_stats(redis_up=False), ("Unknown", "NotReported")),  # where that is kept
         (some_stats(last_sample=START - timedelta(minutes=4)), ("True", "SamplesArriving")),
         (some_stats(last_sample=START - timedelta(minutes=6)), ("False", "Silent")),
     ],

@@ -88,6 +88,8 @@ def _figures(observed: observe.Observed) -> Status:
     stats = observed.stats
     if stats is None:
         return {}
+    if not stats.redis_up:  # where they are kept
+        return {"samplesPerSecond": rounded(0.0)}
     figures: Status = {"series": stats.series, "anomaliesLastHour": stats.anomalies_last_hour}
     if observed.samples_per_second is not None:
         figures["samplesPerSecond"] = rounded(observed.samples_per_second)

@@ -30,6 +30,7 @@ def verdicts(pipeline: Pipeline, observed: observe.Observed) -> dict[Type, Verdi
     """Every condition but Ready, for a pipeline whose spec could be read."""
     return {
         Type.SPEC_VALID: yes(Reason.VALID, "Every field can be used."),
+        Type.REFERENCES_RESOLVED: references_resolved(observed),
         Type.APPLIED: applied(observed),
         Type.WORKLOAD_AVAILABLE: workload_available(pipeline, observed),
         Type.REDIS_REACHABLE: redis_reachable(pipeline, observed),
@@ -39,6 +40,25 @@ def verdicts(pipeline: Pipeline, observed: observe.Observed) -> dict[Type, Verdi
         Type.DATA_FLOWING: data_flowing(observed),
         Type.PAUSED: paused(observed),
     }
+
+
+_NOT_FOUND = {
+    kinds.SECRET: Reason.SECRET_NOT_FOUND,
+    kinds.INGRESS_CLASS: Reason.INGRESS_CLASS_NOT_FOUND,
+    kinds.GATEWAY: Reason.GATEWAY_NOT_FOUND,
+}
+
+
+def references_resolved(observed: observe.Observed) -> Verdict:
+    """Whether all that the spec names exists."""
+    if not observed.missing:
+        return yes(Reason.RESOLVED, "All that the spec names exists.")
+    texts = [
+        f"{each.field} names {each.kind.kind} {each.name}, which does not exist"
+        + (f" in namespace {each.namespace}" if each.namespace else "")
+        for each in observed.missing
+    ]
+    return no(_NOT_FOUND[observed.missing[0].kind], f"{'; '.join(texts)}.")
 
 
 def applied(observed: observe.Observed) -> Verdict:
@@ -170,6 +190,10 @@ def data_flowing(observed: observe.Observed) -> Verdict:
     """Whether samples come in. Informs only."""
     if observed.stats is None:
         return unknown(Reason.NOT_REPORTED, "No pod has told its figures yet (/api/v1/stats).")
+    if not observed.stats.redis_up:
+        return unknown(
+            Reason.NOT_REPORTED, "The pods do not reach Redis, which knows when the last came."
+        )
     last = observed.stats.last_sample
     if last is None:
         return no(Reason.NO_SAMPLES_YET, "No sample has come yet; send some to status.endpoint.")

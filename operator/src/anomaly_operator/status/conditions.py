@@ -21,6 +21,7 @@ class Type(StrEnum):
 
     READY = "Ready"
     SPEC_VALID = "SpecValid"
+    REFERENCES_RESOLVED = "ReferencesResolved"
     APPLIED = "Applied"
     WORKLOAD_AVAILABLE = "WorkloadAvailable"
     REDIS_REACHABLE = "RedisReachable"
@@ -33,6 +34,7 @@ class Type(StrEnum):
 
 MAKE_READY = (
     Type.SPEC_VALID,
+    Type.REFERENCES_RESOLVED,
     Type.APPLIED,
     Type.REDIS_REACHABLE,
     Type.WORKLOAD_AVAILABLE,

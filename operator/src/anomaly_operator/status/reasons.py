@@ -18,6 +18,12 @@ class Reason(StrEnum):
     VALID = "Valid"
     INVALID_SPEC = "InvalidSpec"
 
+    # ReferencesResolved
+    RESOLVED = "Resolved"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105  # a reason, not a secret
+    INGRESS_CLASS_NOT_FOUND = "IngressClassNotFound"
+    GATEWAY_NOT_FOUND = "GatewayNotFound"
+
     # Applied
     APPLIED = "Applied"
     APPLY_PENDING = "ApplyPending"
