@@ -17,7 +17,9 @@ from anomaly_operator.desired.alerts import ALERTS
 from anomaly_operator.settings import Settings
 from operators import a_resource
 
-RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+DOCS = Path(__file__).parents[2] / "docs"
+RUNBOOK = DOCS / "runbook.md"
+PAGE = DOCS / "monitoring.md"
 PIPELINE = spec.parse(a_resource(), Settings())
 
 KUBELETS = {
@@ -156,3 +158,20 @@ def test_grafana_finds_the_dashboard_and_prometheus_the_rules() -> None:
     assert kinds.of(rule) in kinds.OPTIONAL
     (text,) = config_map["data"].values()
     assert json.loads(text)["uid"].startswith("ap-")
+
+
+def test_the_page_lists_every_metric_of_a_pod() -> None:
+    """With its labels, kind and meaning, and none that there is not."""
+    rows = re.findall(r"^\| `([a-z_]+)(?:\{(.*)\})?` \| (\w+) \| (.*) \|$", PAGE.read_text(), re.M)
+    listed = {(name, kind, said, labels) for name, labels, kind, said in rows}
+
+    assert listed == {(m.name, m.kind, m.help, ",".join(m.labels)) for m in METRICS}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_a_page_names_metrics_that_exist(page: Path) -> None:
+    """By whole names, as people copy them into queries."""
+    known = exposed().keys() | {PREFIX + metric.name for metric in METRICS}
+    named = set(re.findall(rf"\b{PREFIX}[a-z_]*[a-z]\b", page.read_text()))
+
+    assert named <= known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anomaly_dataplane.contract.metrics import METRICS, PREFIX
-from anomaly_dataplane.observer import Observer
+from anomaly_dataplane.observer import Committed, Observer
 from anomaly_dataplane.telemetry import Telemetry
 
 
@@ -30,14 +30,16 @@ def test_a_commit_is_counted_once() -> None:
     telemetry = Telemetry("1", "python")
     observer: Observer = telemetry
     observer.committed(
-        series=3,
-        seconds=0.004,
-        accepted=10,
-        duplicate=2,
-        late=1,
-        scored=7,
-        outliers=4,
-        anomalies_by_family={"zscore": 1},
+        Committed(
+            series=3,
+            seconds=0.004,
+            accepted=10,
+            duplicate=2,
+            late=1,
+            scored=7,
+            outliers=4,
+            anomalies_by_family={"zscore": 1},
+        )
     )
     observer.conflicts(5)
     observer.store_failed("timeout")
@@ -45,13 +47,14 @@ def test_a_commit_is_counted_once() -> None:
     telemetry.watch_cache(lambda: 6)
     protocol = telemetry.protocol("json")
     protocol.received(13)
+    protocol.accepted(10)
     protocol.rejected(["value", "value", "field"])
     telemetry.refused("buffer_full")
     telemetry.bad_request(413)
 
     text = telemetry.exposition().decode()
     for line in (
-        "samples_accepted_total 10.0",
+        'samples_accepted_total{protocol="json"} 10.0',
         "samples_duplicate_total 2.0",
         "samples_late_total 1.0",
         "samples_scored_total 7.0",

@@ -20,7 +20,7 @@ from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.rules import Rulebook
 from anomaly_dataplane.detectors.scores import Scores
 from anomaly_dataplane.errors import StoreUnavailable
-from anomaly_dataplane.observer import Observer
+from anomaly_dataplane.observer import Committed, Observer
 from anomaly_dataplane.sample import Anomaly, Code, Kind, Verdicts
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.working_set import WorkingSet
@@ -272,14 +272,16 @@ class Committer:
         duplicate, late = codes.count(Code.DUPLICATE), codes.count(Code.LATE)
         accepted = len(codes) - duplicate - late - codes.count(Code.CLOSED)
         self._observer.committed(
-            series=distinct,
-            seconds=seconds,
-            accepted=accepted,
-            duplicate=duplicate,
-            late=late,
-            scored=accepted - codes.count(Code.WARMING),
-            outliers=codes.count(Code.OUTLIER),
-            anomalies_by_family=Counter(event.family for event in verdicts.anomalies.values()),
+            Committed(
+                series=distinct,
+                seconds=seconds,
+                accepted=accepted,
+                duplicate=duplicate,
+                late=late,
+                scored=accepted - codes.count(Code.WARMING),
+                outliers=codes.count(Code.OUTLIER),
+                anomalies_by_family=Counter(event.family for event in verdicts.anomalies.values()),
+            )
         )
 
 

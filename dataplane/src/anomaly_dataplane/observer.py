@@ -6,24 +6,39 @@ so that neither side imports the other, and so that tests and benchmarks may lis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(slots=True)
+class Committed:
+    """What one commit did.
+
+    Attributes:
+        series: it held.
+        seconds: it took.
+        accepted, duplicate, late: its samples, by what became of them.
+        scored: of the accepted ones, those whose window was warm.
+        outliers: of the scored ones.
+        anomalies_by_family: that were raised, by the evidence that won.
+    """
+
+    series: int
+    seconds: float
+    accepted: int
+    duplicate: int
+    late: int
+    scored: int
+    outliers: int
+    anomalies_by_family: Mapping[str, int]
 
 
 class Observer(Protocol):
     """Listens to the workers. Calls are made on the event loop and must return at once."""
 
-    def committed(
-        self,
-        series: int,
-        seconds: float,
-        accepted: int,
-        duplicate: int,
-        late: int,
-        scored: int,
-        outliers: int,
-        anomalies_by_family: dict[str, int],
-    ) -> None:
-        """One commit is done: how many series it held, how long it took, what became of them."""
+    def committed(self, done: Committed) -> None:
+        """One commit is done."""
         ...
 
     def conflicts(self, count: int) -> None:
@@ -54,17 +69,7 @@ class Observer(Protocol):
 class Unobserved:
     """An observer that nobody listens to."""
 
-    def committed(
-        self,
-        series: int,
-        seconds: float,
-        accepted: int,
-        duplicate: int,
-        late: int,
-        scored: int,
-        outliers: int,
-        anomalies_by_family: dict[str, int],
-    ) -> None: ...
+    def committed(self, done: Committed) -> None: ...
 
     def conflicts(self, count: int) -> None: ...
 

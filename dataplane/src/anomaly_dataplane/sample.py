@@ -180,6 +180,25 @@ class Verdicts:
             array("q", zeros),
         )
 
+    def put(self, positions: Sequence[int], found: Verdicts, first: int = 0) -> None:
+        """Take over, at these positions, as many verdicts of another batch from `first` on."""
+        for i, position in enumerate(positions, first):
+            self.codes[position] = found.codes[i]
+            self.z[position] = found.z[i]
+            self.mean[position] = found.mean[i]
+            self.std[position] = found.std[i]
+            self.n[position] = found.n[i]
+        for i, event in found.raised(first, first + len(positions)).items():
+            self.anomalies[positions[i]] = event
+
+    def raised(self, first: int, last: int) -> dict[int, Anomaly]:
+        """The anomalies among some samples, counted from the first of these."""
+        events = self.anomalies
+        # A group may hold many of both, so never all anomalies for each of five hundred slices.
+        if last - first < len(events):
+            return {i - first: events[i] for i in range(first, last) if i in events}
+        return {i - first: event for i, event in events.items() if first <= i < last}
+
     def pick(self, positions: list[int]) -> Verdicts:
         """Those at some positions, in their order."""
         return Verdicts(

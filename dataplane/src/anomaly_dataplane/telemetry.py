@@ -20,7 +20,7 @@ from prometheus_client import (
 )
 
 from anomaly_dataplane.contract.metrics import METRICS, PREFIX, Metric
-from anomaly_dataplane.observer import Unobserved
+from anomaly_dataplane.observer import Committed, Unobserved
 from anomaly_dataplane.tallies import Counter, Histogram
 
 
@@ -29,6 +29,7 @@ class ProtocolMetrics:
 
     def __init__(self, registry: dict[str, Counter | Gauge | Histogram], protocol: str) -> None:
         self._received = _counter(registry, "samples_received_total").labels(protocol)
+        self._accepted = _counter(registry, "samples_accepted_total").labels(protocol)
         self._rejected = _counter(registry, "samples_rejected_total")
         self._valueless = _counter(registry, "samples_valueless_total").labels(protocol)
         self._closed = _counter(registry, "series_closed_total").labels(protocol)
@@ -39,6 +40,10 @@ class ProtocolMetrics:
     def received(self, samples: int) -> None:
         """Count the samples of one parsed request, good or bad."""
         self._received.inc(samples)
+
+    def accepted(self, samples: int) -> None:
+        """Count the samples of an answered request that were committed for the first time."""
+        self._accepted.inc(samples)
 
     def without_value(self, valueless: int, closed: int) -> None:
         """Count samples that only said that there was no value, and those that ended a series."""
@@ -100,20 +105,10 @@ class ShadowMetrics(Unobserved):
         """Samples were committed that it does not see."""
         self._missed.inc(samples)
 
-    def committed(
-        self,
-        series: int,
-        seconds: float,
-        accepted: int,
-        duplicate: int,
-        late: int,
-        scored: int,
-        outliers: int,
-        anomalies_by_family: dict[str, int],
-    ) -> None:
-        self._samples.inc(accepted)
-        self._outliers.inc(outliers)
-        for family, count in anomalies_by_family.items():
+    def committed(self, done: Committed) -> None:
+        self._samples.inc(done.accepted)
+        self._outliers.inc(done.outliers)
+        for family, count in done.anomalies_by_family.items():
             self._anomalies.labels(family).inc(count)
 
 
@@ -125,7 +120,6 @@ class Telemetry:
         self._registry = CollectorRegistry()
         metrics = {metric.name: _build(metric, self._registry) for metric in METRICS}
         self._metrics = metrics
-        self._accepted = _counter(metrics, "samples_accepted_total").labels()
         self._duplicate = _counter(metrics, "samples_duplicate_total").labels()
         self._late = _counter(metrics, "samples_late_total").labels()
         self._scored = _counter(metrics, "samples_scored_total").labels()
@@ -193,28 +187,17 @@ class Telemetry:
         """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def committed(
-        self,
-        series: int,
-        seconds: float,
-        accepted: int,
-        duplicate: int,
-        late: int,
-        scored: int,
-        outliers: int,
-        anomalies_by_family: dict[str, int],
-    ) -> None:
-        self._batch_series.observe(series)
-        self._commit_seconds.observe(seconds)
-        self._accepted.inc(accepted)
-        if duplicate:
-            self._duplicate.inc(duplicate)
-        if late:
-            self._late.inc(late)
-        self._scored.inc(scored)
-        if outliers:
-            self._outliers.inc(outliers)
-        for family, count in anomalies_by_family.items():
+    def committed(self, done: Committed) -> None:
+        self._batch_series.observe(done.series)
+        self._commit_seconds.observe(done.seconds)
+        if done.duplicate:
+            self._duplicate.inc(done.duplicate)
+        if done.late:
+            self._late.inc(done.late)
+        self._scored.inc(done.scored)
+        if done.outliers:
+            self._outliers.inc(done.outliers)
+        for family, count in done.anomalies_by_family.items():
             self._anomalies.labels(family).inc(count)
 
     def conflicts(self, count: int) -> None:

@@ -84,6 +84,7 @@ async def test_samples_are_committed_before_the_answer(pod: RunningPod, speaker:
         assert await pod.accepted() == 10
     counted = (await pod.admin("/metrics")).text
     assert f'samples_received_total{{protocol="{speaker.label}"}} 20.0' in counted
+    assert f'samples_accepted_total{{protocol="{speaker.label}"}} 10.0' in counted
     assert "samples_duplicate_total 10.0" in counted
 
 

@@ -80,7 +80,9 @@ async def test_the_topic_names_metric_and_labels_and_the_payload_may_too(broker:
             assert await pod.pod.store.read(series.partition, [series]) != [None], series
         totals = await pod.pod.store.totals()
         assert (totals.samples, totals.series) == (6, 5)
-        assert 'samples_received_total{protocol="mqtt"} 6.0' in (await pod.admin("/metrics")).text
+        counted = (await pod.admin("/metrics")).text
+        assert 'samples_received_total{protocol="mqtt"} 6.0' in counted
+        assert 'samples_accepted_total{protocol="mqtt"} 6.0' in counted
 
 
 async def test_bad_payloads_are_counted_by_reason_and_hold_nothing_up(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import redis
 
@@ -49,14 +51,20 @@ async def test_state_survives_a_crash_of_redis() -> None:
         await store.aclose()
 
 
-async def test_a_missing_function_is_loaded_again(standalone: RedisServer) -> None:
-    """After FUNCTION FLUSH, or on a new primary, the next commit brings it."""
+async def test_a_missing_function_is_loaded_again(
+    standalone: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After FUNCTION FLUSH, or on a new primary, whoever misses it brings it: once for all."""
     store = connect(config_for(standalone), Unobserved(), username=None, password=None)
     await commit(store, [1.0])
     with redis.Redis(port=standalone.port) as client:
         client.function_flush()
+    caplog.set_level("INFO")
+    caplog.clear()
 
-    await commit(store, [1.0], first=1)
+    await asyncio.gather(store.ping(), store.ping(), commit(store, [1.0], first=1))
+
+    assert caplog.text.count("loaded the Functions") == 1
 
     assert (await store.totals()).samples == 2
     await store.aclose()

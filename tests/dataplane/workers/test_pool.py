@@ -11,7 +11,7 @@ from anomaly_dataplane.commit import FAILURES
 from anomaly_dataplane.contract.config import Method
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.errors import BatchTooLarge, BufferFull, Draining, StoreUnavailable
-from anomaly_dataplane.observer import Unobserved
+from anomaly_dataplane.observer import Committed, Unobserved
 from anomaly_dataplane.sample import Batch, Code
 from anomaly_dataplane.store import Writes
 from anomaly_dataplane.store.memory_store import MemoryStore
@@ -31,10 +31,8 @@ class Commits(Unobserved):
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
-    def committed(
-        self, series: int, seconds: float, accepted: int, *_: object, **__: object
-    ) -> None:
-        self.sizes.append(accepted)
+    def committed(self, done: Committed) -> None:
+        self.sizes.append(done.accepted)
 
 
 @pytest.fixture

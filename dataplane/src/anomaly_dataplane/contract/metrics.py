@@ -23,7 +23,12 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 METRICS: tuple[Metric, ...] = (
     Metric("samples_received_total", "counter", "Samples parsed from requests.", ("protocol",)),
-    Metric("samples_accepted_total", "counter", "Samples committed for the first time."),
+    Metric(
+        "samples_accepted_total",
+        "counter",
+        "Samples answered as committed for the first time.",
+        ("protocol",),
+    ),
     Metric(
         "samples_rejected_total",
         "counter",

@@ -20,10 +20,12 @@ from anomaly_dataplane.ingest.parsed import Cause, Parsed
 from anomaly_dataplane.ingest.protocol import Call, Dialect
 from anomaly_dataplane.ingest.reply import Reply
 from anomaly_dataplane.ingest.series_limit import OVER_LIMIT, SeriesLimit
-from anomaly_dataplane.sample import Batch, Verdicts
+from anomaly_dataplane.sample import Batch, Code, Verdicts
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import NAN
 from anomaly_dataplane.telemetry import ProtocolMetrics
+
+_DUPLICATE, _LATE = Code.DUPLICATE.value, Code.LATE.value
 
 
 @dataclass(slots=True)
@@ -99,6 +101,10 @@ class Intake:
         """The answer to a request whose good samples, if it had any, are committed."""
         if verdicts is not None and OVER_LIMIT in verdicts.codes:
             taken.parsed, verdicts = self._without_new_series(taken.parsed, verdicts)
+        if verdicts is not None:
+            codes = verdicts.codes
+            known = codes.count(_DUPLICATE) + codes.count(_LATE)
+            self._metrics.accepted(len(codes) - known)
         reply = taken.call.committed(taken.parsed, verdicts)
         if reply.status >= 400:
             self._metrics.bad_request(reply.status)

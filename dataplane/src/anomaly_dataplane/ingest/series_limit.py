@@ -125,11 +125,5 @@ class LimitedBuffer:
             part = await self._buffer.offer(
                 batch.pick(kept, batch.size_bytes * len(kept) // len(batch))
             )
-            for i, position in enumerate(kept):
-                verdicts.codes[position] = part.codes[i]
-                verdicts.z[position] = part.z[i]
-                verdicts.mean[position] = part.mean[i]
-                verdicts.std[position] = part.std[i]
-                verdicts.n[position] = part.n[i]
-            verdicts.anomalies = {kept[i]: event for i, event in part.anomalies.items()}
+            verdicts.put(kept, part)
         return verdicts

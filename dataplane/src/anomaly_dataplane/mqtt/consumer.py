@@ -23,7 +23,7 @@ from anomaly_dataplane.ingest.series_limit import OVER_LIMIT
 from anomaly_dataplane.mqtt.connection import BrokerUnavailable, Connection, Terms
 from anomaly_dataplane.mqtt.messages import Message, MessageParser
 from anomaly_dataplane.mqtt.reports import RejectionLog
-from anomaly_dataplane.sample import Batch
+from anomaly_dataplane.sample import Batch, Code
 from anomaly_dataplane.store.access import BadSecret, Login
 from anomaly_dataplane.telemetry import MqttMetrics, ProtocolMetrics
 
@@ -268,9 +268,12 @@ class Consumer:
         while True:
             try:
                 verdicts = await self._buffer.offer(batch)
-                over = verdicts.codes.count(OVER_LIMIT)
+                codes = verdicts.codes
+                over = codes.count(OVER_LIMIT)
                 if over:
                     self._protocol.rejected([Cause.SERIES_LIMIT] * over)
+                known = codes.count(Code.DUPLICATE) + codes.count(Code.LATE)
+                self._protocol.accepted(len(codes) - known - over)
                 return
             except Draining:
                 raise

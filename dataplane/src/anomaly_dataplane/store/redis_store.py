@@ -94,6 +94,7 @@ class RedisStore:
         self._primaries: list[Link | None] = [None] * partitions
         self._failing_since: list[float | None] = [None] * partitions
         self._locating = asyncio.Lock()
+        self._loading: dict[Link, asyncio.Task[RedisError | None]] = {}
         self._keys = keys
         self._observer = observer
         self._patience_seconds = patience_seconds
@@ -251,6 +252,14 @@ class RedisStore:
         return None
 
     async def _load(self, link: Link) -> RedisError | None:
+        """Load the Functions, once for all requests that missed them at the same time."""
+        loading = self._loading.get(link)
+        if loading is None:
+            loading = self._loading[link] = asyncio.create_task(self._load_to(link))
+            loading.add_done_callback(lambda _: self._loading.pop(link))
+        return await asyncio.shield(loading)
+
+    async def _load_to(self, link: Link) -> RedisError | None:
         """Load the Functions. Several pods may do so at once: they are the same."""
         try:
             for library in _LIBRARIES:

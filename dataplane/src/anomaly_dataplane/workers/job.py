@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anomaly_dataplane.errors import Refused
-from anomaly_dataplane.sample import Anomaly, Batch, Verdicts
+from anomaly_dataplane.sample import Batch, Verdicts
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +82,7 @@ def hand_back(verdicts: Verdicts, offset: int, part: Part, start: int, end: int)
     if part.positions is None:
         _paste(verdicts, offset, last, job.verdicts, start)
     else:
-        _scatter(verdicts, offset, job.verdicts, part.positions[start:end])
+        job.verdicts.put(part.positions[start:end], verdicts, offset)
 
 
 def _cut(verdicts: Verdicts, first: int, last: int) -> Verdicts:
@@ -94,7 +94,7 @@ def _cut(verdicts: Verdicts, first: int, last: int) -> Verdicts:
         verdicts.mean[first:last],
         verdicts.std[first:last],
         verdicts.n[first:last],
-        _anomalies(verdicts, first, last) if verdicts.anomalies else {},
+        verdicts.raised(first, last) if verdicts.anomalies else {},
     )
 
 
@@ -105,25 +105,5 @@ def _paste(verdicts: Verdicts, first: int, last: int, into: Verdicts, at: int) -
     into.mean[at:end] = verdicts.mean[first:last]
     into.std[at:end] = verdicts.std[first:last]
     into.n[at:end] = verdicts.n[first:last]
-    for i, event in _anomalies(verdicts, first, last).items():
+    for i, event in verdicts.raised(first, last).items():
         into.anomalies[at + i] = event
-
-
-def _scatter(verdicts: Verdicts, first: int, into: Verdicts, positions: Sequence[int]) -> None:
-    for i, position in enumerate(positions, first):
-        into.codes[position] = verdicts.codes[i]
-        into.z[position] = verdicts.z[i]
-        into.mean[position] = verdicts.mean[i]
-        into.std[position] = verdicts.std[i]
-        into.n[position] = verdicts.n[i]
-    for i, event in _anomalies(verdicts, first, first + len(positions)).items():
-        into.anomalies[positions[i]] = event
-
-
-def _anomalies(verdicts: Verdicts, first: int, last: int) -> dict[int, Anomaly]:
-    """The anomalies among some samples of a group, counted from the first of these."""
-    events = verdicts.anomalies
-    # A group may hold many of both, so never all anomalies for each of five hundred slices.
-    if last - first < len(events):
-        return {i - first: events[i] for i in range(first, last) if i in events}
-    return {i - first: event for i, event in events.items() if first <= i < last}

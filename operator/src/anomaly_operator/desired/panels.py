@@ -117,12 +117,13 @@ ROWS = (
             ),
             Panel(
                 "Samples by protocol",
-                (
+                tuple(
                     (
                         "sum by (protocol)"
-                        " (rate(anomaly_pipeline_samples_received_total{SELF}[$__rate_interval]))",
-                        "{{protocol}}",
-                    ),
+                        f" (rate(anomaly_pipeline_samples_{what}_total{{SELF}}[$__rate_interval]))",
+                        f"{{{{protocol}}}}: {what}",
+                    )
+                    for what in ("accepted", "rejected")
                 ),
                 unit="cps",
             ),
