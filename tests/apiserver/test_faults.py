@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +66,7 @@ def test_a_fault_that_passes_is_survived(
     proxy.faults.append(fault)
     kubectl.apply(resource("boiler"))
 
-    eventually("it is applied", lambda: is_applied(kubectl), within=60)
+    eventually("it is applied", lambda: is_applied(kubectl))
     assert fault.met > 0
     assert len(children(kubectl, "boiler")) == EXPECTED
 
@@ -78,7 +76,7 @@ def test_dropped_and_expired_watches_are_begun_anew(
 ) -> None:
     """Also with 410 Gone; what happened meanwhile is not missed."""
     kubectl.apply(resource("boiler"))
-    eventually("it is applied", lambda: is_applied(kubectl), within=20)
+    eventually("it is applied", lambda: is_applied(kubectl))
     gone = Fault(watches, 410, times=20)
     proxy.faults.append(gone)
 
@@ -93,8 +91,8 @@ def test_dropped_and_expired_watches_are_begun_anew(
             behind.start(wait=False)
         return kubectl.get("ingress", name) is not None
 
-    eventually("the Ingress is back", lambda: served("boiler"), within=60)
-    eventually("the second is served", lambda: served("second"), within=60)
+    eventually("the Ingress is back", lambda: served("boiler"))
+    eventually("the second is served", lambda: served("second"))
     assert gone.met > 0
 
 
@@ -106,7 +104,7 @@ def test_a_token_that_expires_is_replaced(
     config = proxy.kubeconfig(tmp_path / "kubeconfig", "first")
     with operator(config, tmp_path, watch_namespaces=kubectl.namespace) as process:
         kubectl.apply(resource("boiler"))
-        eventually("it is applied", lambda: is_applied(kubectl), within=20)
+        eventually("it is applied", lambda: is_applied(kubectl))
         proxy.kubeconfig(config, "second")
         proxy.tokens = {"second"}
         proxy.cut_watches()
@@ -119,7 +117,7 @@ def test_a_token_that_expires_is_replaced(
                 process.start(wait=False)
             return is_applied(kubectl, "later")
 
-        eventually("a pipeline that came later is applied", served, within=60)
+        eventually("a pipeline that came later is applied", served)
 
 
 def test_a_deaf_watch_fails_the_liveness_probe(
@@ -131,56 +129,11 @@ def test_a_deaf_watch_fails_the_liveness_probe(
         config, tmp_path, watch_namespaces=kubectl.namespace, deaf_seconds="30"
     ) as process:
         kubectl.apply(resource("boiler"))
-        eventually("it is applied", lambda: is_applied(kubectl), within=20)
+        eventually("it is applied", lambda: is_applied(kubectl))
         assert process.get("/livez")[0] == 200
         proxy.deaf = True
         kubectl.apply(resource("unheard"))
 
-        eventually("it is applied all the same", lambda: is_applied(kubectl, "unheard"), within=60)
-        eventually("it is not alive", lambda: process.get("/livez")[0] == 503, within=60)
+        eventually("it is applied all the same", lambda: is_applied(kubectl, "unheard"))
+        eventually("it is not alive", lambda: process.get("/livez")[0] == 503)
         assert "was not seen" in process.get("/livez")[1]
-
-
-def test_killed_at_any_point_it_always_comes_to_the_same_objects(
-    proxy: FaultProxy, kubectl: Kubectl, tmp_path: Path
-) -> None:
-    """The process, amid its writes: each time another one starts where the last was killed."""
-    dice = random.Random(11)
-    config = proxy.kubeconfig(tmp_path / "kubeconfig")
-    with operator(config, tmp_path, watch_namespaces=kubectl.namespace) as process:
-        kubectl.apply(resource("whole"))
-        eventually("it is applied", lambda: is_applied(kubectl, "whole"), within=20)
-        for turn in range(8):
-            wanted = resource(f"p{turn}")
-            death = Fault(writes, 0, times=1, after=bool(turn % 2), on_meeting=process.kill)
-            passed = Fault(writes, -1, times=dice.randrange(12))
-            proxy.faults[:] = [passed, death]
-            kubectl.apply(wanted)
-            eventually("it is killed", lambda: process.process is None, within=30, pause=0.05)
-            proxy.faults.clear()
-            process.start()
-            eventually(
-                "it is applied",
-                lambda: is_applied(kubectl, f"p{turn}"),  # noqa: B023
-                within=30,
-            )
-        expected = shapes(kubectl, "whole")
-        for turn in range(8):
-            assert shapes(kubectl, f"p{turn}") == expected
-
-
-def shapes(kubectl: Kubectl, name: str) -> list[str]:
-    """The objects of a pipeline without what tells two of them apart."""
-    found = []
-    for each in children(kubectl, name):
-        meta = each["metadata"]
-        spec = each.get("spec", {})
-        for own in ("clusterIP", "clusterIPs"):
-            spec.pop(own, None)
-        if "template" in spec:  # the hashes are of names and passwords
-            annotations = spec["template"]["metadata"]["annotations"]
-            spec["template"]["metadata"]["annotations"] = sorted(annotations)
-        keys = sorted(each.get("data", {}))
-        text = json.dumps([each["kind"], meta["name"], meta["labels"], spec, keys], sort_keys=True)
-        found.append(text.replace(name, "NAME"))
-    return sorted(found)

@@ -9,12 +9,17 @@ import pytest
 from api_server import ApiServer
 from devcluster.golang import go_command, module_folder
 from devcluster.paths import Cache
-from kube import Kubectl, Refused, condition
+from kube import Kubectl, Refused, condition, says
 from operator_process import OperatorProcess
 from pipelines import RESOURCE, resource
 from polling import eventually
 
 CRD = "httproutes.gateway.networking.k8s.io"
+THEIRS = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "HTTPRoute",
+    "spec": {"hostnames": ["theirs.example"], "parentRefs": [{"name": "public"}]},
+}
 EXPOSE = {"type": "HTTPRoute", "parentRefs": [{"name": "public"}], "host": "m.example"}
 
 
@@ -35,13 +40,22 @@ def test_an_http_route_appears_when_its_api_does(
     def reason() -> str:
         return str(condition(kubectl.need(RESOURCE, "boiler"), "RouteAccepted").get("reason"))
 
-    eventually("the lack is told", lambda: reason() == "CRDNotInstalled", within=20)
+    eventually("the lack is told", lambda: reason() == "CRDNotInstalled")
     kubectl.run("create", "-f", gateway_api)
 
-    route = eventually("an HTTPRoute", lambda: kubectl.get(CRD, "boiler"), within=60)
+    route = eventually("an HTTPRoute", lambda: kubectl.get(CRD, "boiler"))
     assert route["spec"]["hostnames"] == ["m.example"]
-    eventually("it is waited for", lambda: reason() == "AcceptancePending", within=20)
-    kubectl.delete(RESOURCE, "boiler")
+    eventually("it is waited for", lambda: reason() == "AcceptancePending")
+
+    kubectl.apply({**THEIRS, "metadata": {"name": "taken"}})
+    kubectl.apply(resource("taken", {"expose": EXPOSE}))
+    eventually(
+        "somebody else's route is not taken",
+        lambda: says(kubectl.need(RESOURCE, "taken"), "Applied", "False", "OwnershipConflict"),
+    )
+    assert kubectl.need(CRD, "taken")["spec"]["hostnames"] == ["theirs.example"]
+    for name in ("boiler", "taken"):
+        kubectl.delete(RESOURCE, name)
 
 
 def test_the_api_server_refuses_what_fits_neither_route(kubectl: Kubectl) -> None:

@@ -31,7 +31,7 @@ CHILDREN = (
 def children(kubectl: Kubectl, served: OperatorProcess) -> Kubectl:
     kubectl.apply(resource("boiler", {"autoscaling": {"minReplicas": 2}}))
     for kind, name in CHILDREN:
-        eventually(f"{kind} {name}", partial(kubectl.get, kind, name), within=20)
+        eventually(f"{kind} {name}", partial(kubectl.get, kind, name))
     return kubectl
 
 

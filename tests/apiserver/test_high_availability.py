@@ -88,7 +88,7 @@ def test_killing_the_leader_hands_over_and_a_stopped_one_never_writes_again(
         assert time.monotonic() - started < 20
         kubectl.patch("ap", "one", {"spec": {"detection": {"threshold": "3"}}})
         os.kill(second.process.pid, signal.SIGCONT)
-        assert second.process.wait(timeout=20) == 1, "the old leader ends, to be started anew"
+        assert second.process.wait(timeout=90) == 1, "the old leader ends, to be started anew"
         assert third.metric("anomaly_operator_leader") == 1
 
     by_agent: dict[str, list[str]] = {}
@@ -106,7 +106,7 @@ def test_a_leader_that_is_told_to_stop_hands_over_at_once(
 ) -> None:
     """A rolling update of the operator has no gap worth noticing."""
     server, _ = audited
-    lease = {"lease": "default/rolling", "lease_seconds": "60", "watch_namespaces": "default"}
+    lease = {"lease": "default/rolling", "lease_seconds": "300", "watch_namespaces": "default"}
     with (
         operator(server.kubeconfig, tmp_path, name="old", **lease) as old,
         operator(server.kubeconfig, tmp_path, name="new", **lease) as new,
@@ -116,7 +116,6 @@ def test_a_leader_that_is_told_to_stop_hands_over_at_once(
         eventually(
             "the new one leads",
             lambda: new.metric("anomaly_operator_leader") == 1,
-            within=20,
         )
 
 
@@ -129,11 +128,11 @@ def test_pipelines_are_shared_out_by_label(
     marked["metadata"]["labels"] = {names.LABEL_SERVED_BY: "blue"}
     with operator(server.kubeconfig, tmp_path, name="plain", **here) as plain:
         kubectl.apply(resource("plain"), marked)
-        eventually("its own", lambda: kubectl.get("deployment", "plain"), within=20)
+        eventually("its own", lambda: kubectl.get("deployment", "plain"))
         never("the other's", lambda: kubectl.get("deployment", "blue"), during=3)
 
         with operator(server.kubeconfig, tmp_path, name="blue", instance="blue", **here):
-            eventually("the other's", lambda: kubectl.get("deployment", "blue"), within=20)
+            eventually("the other's", lambda: kubectl.get("deployment", "blue"))
             uid = kubectl.need("deployment", "plain")["metadata"]["uid"]
             kubectl.run("label", "ap/plain", f"{names.LABEL_SERVED_BY}=blue")
             plain.kill()
@@ -141,7 +140,6 @@ def test_pipelines_are_shared_out_by_label(
             eventually(
                 "the blue one serves what was moved",
                 lambda: "moved:1" in json.dumps(kubectl.need("deployment", "plain")["spec"]),
-                within=20,
             )
             assert kubectl.need("deployment", "plain")["metadata"]["uid"] == uid
 
@@ -161,10 +159,9 @@ def test_a_role_in_its_namespace_is_all_that_a_namespaced_operator_needs(
         eventually(
             "everything is applied",
             lambda: says(kubectl.need("ap", "boiler"), "Applied", "True"),
-            within=30,
         )
         kubectl.delete("service", "boiler")
-        eventually("it is healed", lambda: kubectl.get("service", "boiler"), within=10)
+        eventually("it is healed", lambda: kubectl.get("service", "boiler"))
         assert process.metric("anomaly_operator_api_requests_total", code="403") == 0
 
 

@@ -20,8 +20,8 @@ QUIET = 6.0
 def pipeline(kubectl: Kubectl, served: OperatorProcess) -> Kubectl:
     """A pipeline that exists as far as it can without nodes."""
     kubectl.apply(resource("boiler"))
-    eventually("the budgetless children", lambda: kubectl.get("hpa", "boiler"), within=20)
-    eventually("a status", lambda: kubectl.need("ap", "boiler").get("status"), within=20)
+    eventually("the budgetless children", lambda: kubectl.get("hpa", "boiler"))
+    eventually("a status", lambda: kubectl.need("ap", "boiler").get("status"))
     return kubectl
 
 
@@ -43,7 +43,6 @@ def test_the_autoscalers_number_of_pods_stays(pipeline: Kubectl) -> None:
     eventually(
         "the edit is undone",
         lambda: pipeline.need("deployment", "boiler")["spec"]["revisionHistoryLimit"] == 3,
-        within=10,
     )
     never("another number of pods", lambda: replicas(pipeline) != 4, during=QUIET)
 
@@ -60,7 +59,6 @@ def test_labels_and_annotations_of_users_stay(pipeline: Kubectl) -> None:
         lambda: pipeline.need("deployment", "boiler")["spec"]["template"]["metadata"]["labels"].get(
             "a"
         ),
-        within=10,
     )
 
     for kind in marked:
@@ -74,13 +72,13 @@ def test_kubectl_scale_counts_while_nothing_autoscales(pipeline: Kubectl) -> Non
     pipeline.patch("ap", "boiler", {"spec": {"autoscaling": {"enabled": False}}})
     pipeline.run("scale", "ap/boiler", "--replicas=3")
 
-    eventually("three pods are asked for", lambda: replicas(pipeline) == 3, within=10)
+    eventually("three pods are asked for", lambda: replicas(pipeline) == 3)
 
 
 def test_paused_nothing_is_touched_and_resumed_edits_are_reverted(pipeline: Kubectl) -> None:
     """Condition Paused says so."""
     annotate(pipeline, names.ANNOTATION_PAUSED, "true")
-    eventually("Paused", lambda: says(pipeline.need("ap", "boiler"), "Paused", "True"), within=10)
+    eventually("Paused", lambda: says(pipeline.need("ap", "boiler"), "Paused", "True"))
     pipeline.patch("deployment", "boiler", {"spec": {"revisionHistoryLimit": 9}})
     pipeline.delete("ingress", "boiler")
     pipeline.patch("ap", "boiler", {"spec": {"autoscaling": {"maxReplicas": 9}}})
@@ -95,14 +93,13 @@ def test_paused_nothing_is_touched_and_resumed_edits_are_reverted(pipeline: Kube
 
     annotate(pipeline, names.ANNOTATION_PAUSED, None)
 
-    eventually("the Ingress is back", lambda: pipeline.get("ingress", "boiler"), within=10)
+    eventually("the Ingress is back", lambda: pipeline.get("ingress", "boiler"))
     eventually(
         "the edit is undone, the change of the spec is done",
         lambda: (
             pipeline.need("deployment", "boiler")["spec"]["revisionHistoryLimit"] == 3
             and pipeline.need("hpa", "boiler")["spec"]["maxReplicas"] == 9
         ),
-        within=10,
     )
     assert says(pipeline.need("ap", "boiler"), "Paused", "False")
 
@@ -112,20 +109,19 @@ def test_suspended_no_pods_run_and_resumed_they_do(pipeline: Kubectl) -> None:
     pipeline.run("scale", "deployment/boiler", "--replicas=4")
     pipeline.patch("ap", "boiler", {"spec": {"suspend": True}})
 
-    eventually("no pods are asked for", lambda: replicas(pipeline) == 0, within=10)
-    eventually("no autoscaler", lambda: pipeline.get("hpa", "boiler") is None, within=10)
+    eventually("no pods are asked for", lambda: replicas(pipeline) == 0)
+    eventually("no autoscaler", lambda: pipeline.get("hpa", "boiler") is None)
     eventually(
         "the status says so",
         lambda: says(pipeline.need("ap", "boiler"), "Ready", "False", "Suspended"),
-        within=10,
     )
     for kind, name in (("ingress", "boiler"), ("statefulset", "boiler-redis")):
         assert pipeline.get(kind, name) is not None
 
     pipeline.patch("ap", "boiler", {"spec": {"suspend": False}})
 
-    eventually("the autoscaler", lambda: pipeline.get("hpa", "boiler"), within=10)
-    eventually("a pod is asked for", lambda: replicas(pipeline) == 1, within=10)
+    eventually("the autoscaler", lambda: pipeline.get("hpa", "boiler"))
+    eventually("a pod is asked for", lambda: replicas(pipeline) == 1)
 
 
 def test_restarted_at_rolls_the_pods(pipeline: Kubectl) -> None:
@@ -136,7 +132,7 @@ def test_restarted_at_rolls_the_pods(pipeline: Kubectl) -> None:
         meta = pipeline.need("deployment", "boiler")["spec"]["template"]["metadata"]
         return names.ANNOTATION_RESTARTED_AT in meta["annotations"]
 
-    eventually("the pods roll", rolled, within=10)
+    eventually("the pods roll", rolled)
 
 
 def test_an_object_of_somebody_else_is_left_alone(
@@ -155,7 +151,6 @@ def test_an_object_of_somebody_else_is_left_alone(
     eventually(
         "the conflict is told",
         lambda: says(kubectl.need("ap", "boiler"), "Applied", "False", "OwnershipConflict"),
-        within=20,
     )
     assert kubectl.need("configmap", "boiler-config")["data"] == {"mine": "1"}
     assert kubectl.get("deployment", "boiler") is not None, "the others are made all the same"
@@ -165,7 +160,6 @@ def test_an_object_of_somebody_else_is_left_alone(
     eventually(
         "it is completed",
         lambda: says(kubectl.need("ap", "boiler"), "Applied", "True"),
-        within=20,
     )
 
 

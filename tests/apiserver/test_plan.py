@@ -24,9 +24,7 @@ EVERYTHING = "configmap,deployment,service,statefulset,ingress,hpa,pdb,serviceac
 @pytest.fixture
 def pipeline(kubectl: Kubectl, served: OperatorProcess) -> Kubectl:
     kubectl.apply(resource("boiler"))
-    eventually(
-        "it is applied", lambda: says(kubectl.need("ap", "boiler"), "Applied", "True"), within=20
-    )
+    eventually("it is applied", lambda: says(kubectl.need("ap", "boiler"), "Applied", "True"))
     return kubectl
 
 
@@ -90,7 +88,7 @@ def test_the_annotation_puts_the_plan_into_the_status(pipeline: Kubectl) -> None
     def planned() -> Any:
         return (pipeline.need("ap", "boiler")["status"].get("plan") or {}).get("changes")
 
-    (change,) = eventually("the plan is there", planned, within=20)
+    (change,) = eventually("the plan is there", planned)
     assert (change["action"], change["object"]) == ("Change", "HorizontalPodAutoscaler boiler")
     assert "+  maxReplicas: 7" in change["diff"]
     assert says(pipeline.need("ap", "boiler"), "Paused", "True", "Planned")
@@ -101,10 +99,8 @@ def test_the_annotation_puts_the_plan_into_the_status(pipeline: Kubectl) -> None
     eventually(
         "it is done",
         lambda: pipeline.need("hpa", "boiler")["spec"]["maxReplicas"] == 7,
-        within=10,
     )
     eventually(
         "the plan is gone",
         lambda: "plan" not in pipeline.need("ap", "boiler")["status"],
-        within=10,
     )

@@ -196,7 +196,7 @@ MONITOR = {
     "ask",
     [
         lambda api: api.apply(MONITOR),
-        lambda api: api.names_of(kinds.SERVICE_MONITOR, "team", "a=b"),
+        lambda api: api.select(kinds.SERVICE_MONITOR, "team", "a=b"),
     ],
     ids=["apply", "list"],
 )

@@ -64,6 +64,19 @@ async def test_a_silent_holder_has_lost_it_before_another_gets_it() -> None:
     assert not await first.try_once()
 
 
+async def test_who_stands_by_tries_again_the_moment_the_holder_has_had_its_time() -> None:
+    """And not up to a whole pause later: that is part of every handover."""
+    stage = Candidates()
+    first, second = stage.candidate("first"), stage.candidate("second")
+    await first.try_once()
+
+    assert second.pause() == 2
+    while not await second.try_once():
+        stage.seconds += second.pause()
+
+    assert stage.seconds == pytest.approx(10.05)
+
+
 async def test_a_released_lease_is_taken_at_once() -> None:
     """A rolling update has no gap."""
     stage = Candidates()

@@ -11,6 +11,7 @@ from anomaly_operator import kinds, names
 from anomaly_operator.errors import ApiError, Retry
 from anomaly_operator.inventory import controller_of
 from anomaly_operator.kinds import Kind
+from anomaly_operator.reconcile import SETTLING_SECONDS
 from anomaly_operator.status.conditions import Type
 from operators import START, Stage, a_resource, some_stats
 
@@ -236,9 +237,11 @@ async def test_children_of_a_deleted_namesake_are_waited_for() -> None:
     await stage.settle()
     stage.put_resource(a_resource(uid="another-uid"))
 
-    with pytest.raises(Retry, match="being collected"):
+    with pytest.raises(Retry, match="being collected") as waiting:
         await stage.reconcile()
 
+    assert waiting.value.at_most <= 5, "the Secret goes without an event"
+    assert stage.says(Type.APPLIED) == ("Unknown", "ApplyPending")
     for kind, name in CHILDREN:
         live = stage.cluster.find(kind, name)
         assert live is not None
@@ -431,11 +434,18 @@ async def test_why_pods_wait_is_told() -> None:
     stage.edit({"image": "nope:1"})
     await stage.reconcile()
     stage.cluster.put(_pod({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))
+    assert _lists_of_pods(stage) == 0, "nobody has started a pod of this template yet"
 
+    stage.notice()
+    await stage.reconcile()
     await stage.reconcile()
 
     assert stage.says(Type.READY) == ("False", "ImagePullBackOff")
     assert "nope:1" in stage.condition(Type.READY)["message"]
+    assert _lists_of_pods(stage) == 1, "one for all components, and none for each event"
+    stage.seconds += SETTLING_SECONDS
+    await stage.reconcile()
+    assert _lists_of_pods(stage) == 2
 
 
 async def test_ready_is_never_claimed_for_an_older_generation() -> None:
@@ -475,6 +485,7 @@ async def test_a_pod_that_never_got_ready_is_asked_directly() -> None:
     pod = _pod({"running": {}})
     pod["status"]["podIP"] = "10.1.1.1"
     stage.cluster.put(pod)
+    stage.notice()
     stage.stats.answer = some_stats(redis_up=False, redis_error="NOAUTH")
     stage.seconds += 30
 
@@ -612,6 +623,10 @@ def _template(stage: Stage, kind: Kind, name: str) -> Any:
     live = stage.cluster.find(kind, name)
     assert live is not None
     return live["spec"]["template"]
+
+
+def _lists_of_pods(stage: Stage) -> int:
+    return sum(1 for verb, resource, _ in stage.cluster.requests if resource == "pods")
 
 
 def _pod(state: dict[str, Any]) -> dict[str, Any]:

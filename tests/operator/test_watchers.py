@@ -20,6 +20,14 @@ async def test_a_watch_that_has_ended_is_noticed() -> None:
         await guard(lambda: next(looks), pause=0)
 
 
+async def test_a_watch_of_the_pipelines_must_begin() -> None:
+    """kopf looks for the kind once, and may do so a moment too early."""
+    looks: Iterator[list[str]] = iter([[], [SERVICES], [SERVICES]])
+
+    with pytest.raises(WatchLost, match="not watched"):
+        await guard(lambda: next(looks), pause=0, looks=3)
+
+
 async def test_a_watch_of_an_optional_kind_may_end() -> None:
     """Its API was uninstalled."""
     looks: Iterator[list[str]] = iter([[MONITORS], [], []])

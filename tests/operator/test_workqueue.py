@@ -125,6 +125,13 @@ async def test_waits_grow_to_a_limit_and_are_forgotten_by_success() -> None:
     assert await hand.run() == 1
 
 
+async def test_a_wait_that_is_cheap_to_look_at_stays_short() -> None:
+    """What is being collected goes without an event, however many looks were too early."""
+    hand = Hand(Retry("ChildDeleting", "going", at_most=5))
+
+    assert [await hand.run() for _ in range(6)] == [1, 2, 4, 5, 5, 5]
+
+
 async def test_the_api_servers_own_wait_is_kept() -> None:
     """Even by an event that comes in between."""
     hand = Hand(ApiError(429, "slow down", retry_after=60))

@@ -95,7 +95,12 @@ class ApiServer:
             process.kill()
             process.wait()
 
-    def wait(self, within: float = 60) -> None:
+    def restart(self, name: str) -> None:
+        """Let one of the processes begin anew."""
+        self.stop(name)
+        self.start(name)
+
+    def wait(self, within: float = 120) -> None:
         """Wait until the API server says that it is ready."""
         deadline = time.monotonic() + within
         last: object = None
@@ -136,12 +141,12 @@ def api_server(
         server.start("etcd")
         server.start("kube-apiserver")
         server.wait()
-        if controllers:
-            server.commands["kube-controller-manager"] = _controller_manager(server, controllers)
-            server.start("kube-controller-manager")
         kubectl = server.kubectl()
         kubectl.run("create", "-f", str(CRD))
-        kubectl.run("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
+        kubectl.run("wait", "--for=condition=Established", "--timeout=90s", "-f", str(CRD))
+        if controllers:  # not before: the garbage collector looks for new kinds every 30 s only
+            server.commands["kube-controller-manager"] = _controller_manager(server, controllers)
+            server.start("kube-controller-manager")
         yield server
     finally:
         for name in reversed(list(server.processes)):

@@ -84,16 +84,20 @@ class FakeCluster:
             and _matches(selector, live["metadata"].get("labels") or {})
         ]
 
-    async def names_of(self, kind: Kind, namespace: str, selector: str) -> set[str]:
-        return {found["metadata"]["name"] for found in await self.select(kind, namespace, selector)}
-
     async def apply(
-        self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER, dry_run: bool = False
+        self,
+        manifest: Manifest,
+        *,
+        manager: str = names.FIELD_MANAGER,
+        dry_run: bool = False,
+        new: bool = False,
     ) -> Manifest:
         assert not dry_run, "dry runs are tested on a real API server"
         kind = kinds.of(manifest)
         self._request("patch", kind.plural, manifest["metadata"]["name"])
         before = self.objects.get(_place(manifest), {})
+        if new and before:
+            raise ApiError(409, "the object has been modified", reason="Conflict")
         live = _merged(before, manifest)
         meta = live["metadata"]
         if before and before.get("spec") != live.get("spec"):
@@ -149,7 +153,7 @@ class FakeCluster:
         live["metadata"]["managedFields"] = fields
         self.put(live)
 
-    async def serves(self, kind: Kind) -> bool:
+    async def serves(self, kind: Kind, *, believed: float = 0) -> bool:
         return kind not in self.absent
 
     def _request(self, verb: str, resource: str, name: str) -> None:

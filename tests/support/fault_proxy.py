@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import aiohttp
@@ -33,7 +34,16 @@ class Fault:
     delay: float = 0.0
     """Seconds before the request goes on; with code -1 that is all."""
     met: int = 0
-    on_meeting: Callable[[], None] | None = None
+
+
+class Point(StrEnum):
+    """A moment in the life of a request."""
+
+    READ = "a read on its way"
+    READ_ANSWERED = "the answer to a read"
+    WRITE = "a write on its way"
+    WRITE_ANSWERED = "the answer to a write"
+    EVENT = "an event of a watch"
 
 
 def writes(request: web.Request) -> bool:
@@ -61,6 +71,8 @@ class FaultProxy:
         """If not empty: bearer tokens that are let in."""
         self.deaf = False
         """Watches stay open, and nothing comes through them any more."""
+        self.on_point: Callable[[Point], bool] = lambda _: False
+        """Called at each; tells whether the client is no more, and the request with it."""
         self.port = 0
         self.requests = 0
         self._watches: set[web.StreamResponse] = set()
@@ -91,29 +103,37 @@ class FaultProxy:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request."""
         self.requests += 1
+        if self.on_point(Point.WRITE if writes(request) else Point.READ):
+            return _lost(request)
         if self.tokens:
             token = request.headers.get("Authorization", "").removeprefix("Bearer ")
             if token not in self.tokens:
                 return _refusal(401, {})
+        faulty = await self._meet(request)
+        if faulty is not None:
+            return faulty
+        if watches(request):
+            return await self._watch(request)
+        answer = await self._send(request)
+        if self.on_point(Point.WRITE_ANSWERED if writes(request) else Point.READ_ANSWERED):
+            return _lost(request)
+        return answer
+
+    async def _meet(self, request: web.Request) -> web.Response | None:
+        """What a fault makes of a request; None where it goes on as if nothing had happened."""
         fault = next(
             (each for each in self.faults if each.met < each.times and each.matches(request)), None
         )
-        if fault is not None:
-            fault.met += 1
-            if fault.delay:
-                await asyncio.sleep(fault.delay)
-            if fault.after:
-                await self._send(request)
-            if fault.on_meeting is not None:
-                fault.on_meeting()
-            if fault.code == 0:
-                assert request.transport is not None
-                request.transport.abort()
-            if fault.code >= 0:
-                return _refusal(fault.code or 500, fault.headers)
-        if watches(request):
-            return await self._watch(request)
-        return await self._send(request)
+        if fault is None:
+            return None
+        fault.met += 1
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault.after:
+            await self._send(request)
+        if fault.code == 0:
+            return _lost(request)
+        return _refusal(fault.code, fault.headers) if fault.code > 0 else None
 
     async def _send(self, request: web.Request) -> web.Response:
         async with self._ask(request) as answer:
@@ -129,6 +149,8 @@ class FaultProxy:
             self._watches.add(relayed)
             try:
                 async for chunk in answer.content.iter_any():
+                    if self.on_point(Point.EVENT):
+                        break
                     if not self.deaf:
                         with suppress(ConnectionError):  # cut by the test, or its client is gone
                             await relayed.write(chunk)
@@ -150,10 +172,11 @@ class FaultProxy:
         ) as answer:
             yield answer
 
-    async def serve(self, started: threading.Event, ended: asyncio.Event) -> None:
+    async def serve(self, started: threading.Event) -> None:
         """Serve until told to end."""
         connector = aiohttp.TCPConnector(ssl=self._server.client_context(), limit=0)
         self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
         async with aiohttp.ClientSession(connector=connector) as self._client:
             app = web.Application(client_max_size=2**24)
             app.router.add_route("*", "/{path:.*}", self.handle)
@@ -163,16 +186,29 @@ class FaultProxy:
             await site.start()
             self.port = int(runner.addresses[0][1])
             started.set()
-            await ended.wait()
+            await self._ended.wait()
             await runner.cleanup()
 
+    def end(self) -> None:
+        """Tell it to end, from another thread."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._ended.set)
+
     _client: aiohttp.ClientSession
+    _ended: asyncio.Event
 
 
 def _cut(answer: web.StreamResponse) -> None:
     request = answer._req
     if request is not None and request.transport is not None:
         request.transport.abort()
+
+
+def _lost(request: web.Request) -> web.Response:
+    """Cut the connection; what is returned reaches nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
 
 
 def _refusal(code: int, headers: dict[str, str]) -> web.Response:
@@ -193,20 +229,13 @@ def fault_proxy(server: ApiServer) -> Iterator[FaultProxy]:
     """A proxy in a thread of its own."""
     proxy = FaultProxy(server)
     started = threading.Event()
-    loop = asyncio.new_event_loop()
-    ended = asyncio.Event()
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        with suppress(asyncio.CancelledError):
-            loop.run_until_complete(proxy.serve(started, ended))
-        loop.close()
-
-    thread = threading.Thread(target=run, name="fault proxy", daemon=True)
+    thread = threading.Thread(
+        target=lambda: asyncio.run(proxy.serve(started)), name="fault proxy", daemon=True
+    )
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield proxy
     finally:
-        loop.call_soon_threadsafe(ended.set)
-        thread.join(10)
+        proxy.end()
+        thread.join(60)

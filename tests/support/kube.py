@@ -29,7 +29,7 @@ class Kubectl:
         """Return the same cluster seen from another namespace."""
         return Kubectl(self.binary, self.kubeconfig, namespace)
 
-    def run(self, *args: str, stdin: str | None = None, timeout: float = 60) -> str:
+    def run(self, *args: str, stdin: str | None = None, timeout: float = 120) -> str:
         """Run kubectl; return its standard output."""
         command = [
             self.binary,
@@ -82,7 +82,6 @@ class Kubectl:
             "--ignore-not-found",
             f"--wait={str(wait).lower()}",
             *flags,
-            timeout=120,
         )
 
     def patch(self, kind: str, name: str, change: Mapping[str, Any]) -> None:

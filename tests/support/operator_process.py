@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from polling import eventually
+from polling import PATIENCE, eventually
 from redis_server import free_port
 
 
@@ -49,7 +49,7 @@ class OperatorProcess:
         if wait:
             self.wait_ready()
 
-    def wait_ready(self, within: float = 60) -> None:
+    def wait_ready(self, within: float = PATIENCE) -> None:
         """Wait for /readyz."""
 
         def up() -> bool:
@@ -62,7 +62,9 @@ class OperatorProcess:
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of one of its pages; 0 where it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{path}", timeout=30
+            ) as answer:
                 return int(answer.status), answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -98,10 +100,12 @@ class OperatorProcess:
 
     def kill(self) -> None:
         """End it as a crash would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+        process = self.process
+        if process is not None:
+            process.kill()
+            process.wait()
+            if self.process is process:  # two threads may do this at once
+                self.process = None
 
     def stop(self) -> int:
         """End it as a kubelet would; returns the exit code."""

@@ -166,6 +166,14 @@ class Stage:
             address = {"ingress": [{"ip": "192.0.2.7"}]}
             self.cluster.set_status(kinds.INGRESS, name, {"loadBalancer": address})
 
+    def notice(self) -> None:
+        """Play a controller that has seen the Deployment's newest template, and no more."""
+        workload = self.cluster.find(kinds.DEPLOYMENT, self.key.name)
+        assert workload is not None
+        generation = workload["metadata"]["generation"]
+        seen = {"observedGeneration": generation, "updatedReplicas": 0}
+        self.cluster.set_status(kinds.DEPLOYMENT, self.key.name, seen)
+
     def condition(self, type_: Type) -> Condition:
         found = find(self.resource()["status"]["conditions"], type_)
         assert found is not None, f"no condition {type_}"

@@ -8,15 +8,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 PAUSE = 0.25
+PATIENCE = 90.0
+"""Long enough for a slow and busy machine, wherever a test says nothing about speed."""
 
 
 def eventually(
-    what: str, probe: Callable[[], T | None], *, within: float, pause: float = 0.25
+    what: str, probe: Callable[[], T | None], *, within: float = PATIENCE, pause: float = 0.25
 ) -> T:
     """Call `probe` until it returns something true, and return that.
 
     An AssertionError of the probe counts as "not yet"; its text, or the last value, is in the
-    message when time is up.
+    message when time is up. `within` is for those who promise a speed.
     """
     deadline = time.monotonic() + within
     last: object = None

@@ -6,10 +6,8 @@ refusal into a Failure for the status. What was applied and has not changed sinc
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +15,6 @@ from anomaly_operator import fieldowners, inventory, kinds, names
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.errors import ApiError, Retry
 from anomaly_operator.inventory import Child, ChildRef, Inventory, Key
-from anomaly_operator.kinds import Kind
 from anomaly_operator.observe import Failure
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.status.reasons import Reason
@@ -29,8 +26,8 @@ Applied = dict[ChildRef, tuple[str, str]]
 """Per child: digest of what was applied, fingerprint of what the API server made of it."""
 
 
-FOREIGN_SECONDS = 5.0
-"""How long the names of objects that are not ours are believed."""
+COLLECTED_SECONDS = 5.0
+"""Between two looks at something that is on its way out: its end may come without an event."""
 
 
 @dataclass(slots=True)
@@ -44,13 +41,9 @@ class Outcome:
 class Applier:
     """Applies and prunes the children of pipelines."""
 
-    def __init__(
-        self, cluster: Cluster, known: Inventory, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, cluster: Cluster, known: Inventory) -> None:
         self._cluster = cluster
         self._inventory = known
-        self._clock = clock
-        self._foreign: dict[tuple[Kind, str], tuple[float, asyncio.Future[set[str]]]] = {}
 
     async def apply(
         self, key: Key, pipeline: Pipeline, desired: Iterable[Manifest], applied: Applied
@@ -93,62 +86,64 @@ class Applier:
         manifest: Manifest,
         applied: Applied,
     ) -> None:
-        known = await self._known(key, pipeline, ref, kinds.of(manifest))
+        known = self._known(key, pipeline, ref)
         wanted = inventory.digest(manifest)
         if known is not None and _settled(manifest, known, applied.get(ref), wanted):
             return
-        if known is not None and _lets_go_of_replicas(manifest, known):
-            await self._hand_off_replicas(manifest, max(known.replicas or 0, pipeline.min_pods))
         log.info("applying %s %s", ref.kind, ref.name)
         applied.pop(ref, None)
-        try:
-            live = await self._cluster.apply(manifest)
-        except ApiError as error:
-            if known is None or error.code != 422 or not await self._take_over(key, manifest):
-                raise
-            live = await self._cluster.apply(manifest)
+        if known is None:
+            live = await self._create(key, pipeline, manifest)
+        else:
+            live = await self._change(key, pipeline, manifest, known)
         self._inventory.put_child(live)
         applied[ref] = (wanted, inventory.fingerprint(live))
 
-    async def _known(self, key: Key, pipeline: Pipeline, ref: ChildRef, kind: Kind) -> Child | None:
-        """The child as far as it exists and may be touched.
+    def _known(self, key: Key, pipeline: Pipeline, ref: ChildRef) -> Child | None:
+        """The child as watches and lists have it, if it is ours to touch."""
+        known = self._inventory.children(key).get(ref)
+        if known is None:
+            return None
+        try:
+            check_owner(pipeline, known)
+        except (OwnedByOther, Retry):
+            # Before this holds us up, make sure that the watch has missed no deletion.
+            self._inventory.forget_child(key, ref)
+            return None
+        return known
+
+    async def _create(self, key: Key, pipeline: Pipeline, manifest: Manifest) -> Manifest:
+        """Apply what most likely does not exist; what stands there is looked at first.
 
         Raises:
             OwnedByOther: if somebody else has it.
             Retry: if it is on its way out.
         """
-        known = self._inventory.children(key).get(ref)
-        if known is not None:
-            try:
-                check_owner(pipeline, known)
-            except (OwnedByOther, Retry):
-                # Before this holds us up, make sure that the watch has missed no deletion.
-                self._inventory.forget_child(key, ref)
-            else:
-                return known
-        elif ref.name not in await self._foreign_names(kind, key.namespace):
-            return None  # whatever carries our label is known from watches and lists
-        live = await self._cluster.get(kind, key.namespace, ref.name)
-        if live is None:
-            return None
+        try:
+            return await self._cluster.apply(manifest, new=True)
+        except ApiError as error:
+            if error.code != 409:
+                raise
+            kind = kinds.of(manifest)
+            live = await self._cluster.get(kind, key.namespace, manifest["metadata"]["name"])
+            if live is None:
+                raise  # gone by now: the next try will do
         known = inventory.child(live)
         check_owner(pipeline, known)
-        return known
+        return await self._change(key, pipeline, manifest, known)
 
-    async def _foreign_names(self, kind: Kind, namespace: str) -> set[str]:
-        """The objects in a namespace without our label, which an apply would take over.
-
-        Many pipelines that come at once share one answer, so that a new object costs one request.
-        """
-        now = self._clock()
-        at, answer = self._foreign.get((kind, namespace), (float("-inf"), None))
-        if answer is None or now - at >= FOREIGN_SECONDS or _failed(answer):
-            for place in [each for each, (then, _) in self._foreign.items() if now - then > 60]:
-                del self._foreign[place]
-            asked = self._cluster.names_of(kind, namespace, names.FOREIGN_SELECTOR)
-            answer = asyncio.ensure_future(asked)
-            self._foreign[kind, namespace] = (now, answer)
-        return await asyncio.shield(answer)
+    async def _change(
+        self, key: Key, pipeline: Pipeline, manifest: Manifest, known: Child
+    ) -> Manifest:
+        """Apply over what is ours already."""
+        if _lets_go_of_replicas(manifest, known):
+            await self._hand_off_replicas(manifest, max(known.replicas or 0, pipeline.min_pods))
+        try:
+            return await self._cluster.apply(manifest)
+        except ApiError as error:
+            if error.code != 422 or not await self._take_over(key, manifest):
+                raise
+        return await self._cluster.apply(manifest)
 
     async def _take_over(self, key: Key, manifest: Manifest) -> bool:
         """Own what others have put into the spec, so that the next apply takes it away.
@@ -203,19 +198,19 @@ def check_owner(pipeline: Pipeline, known: Child) -> None:
     """
     if known.owner_uid == pipeline.uid:
         if known.deleting:
-            raise Retry("ChildDeleting", f"{known.kind.kind} {known.name} is being deleted")
+            raise _leaving("ChildDeleting", known, "is being deleted")
         return
     if known.owner_uid and known.owner_name == pipeline.name:
         # A pipeline of the same name that was deleted; the garbage collector is on its way.
-        raise Retry("ChildOfPredecessor", f"{known.kind.kind} {known.name} is being collected")
+        raise _leaving("ChildOfPredecessor", known, "is being collected")
     if known.owner_uid:
         raise OwnedByOther(f"another object (owner {known.owner_name or known.owner_uid})")
     if not known.ours:
         raise OwnedByOther("somebody else (it carries no label of this operator)")
 
 
-def _failed(answer: asyncio.Future[set[str]]) -> bool:
-    return answer.done() and (answer.cancelled() or answer.exception() is not None)
+def _leaving(reason: str, known: Child, how: str) -> Retry:
+    return Retry(reason, f"{known.kind.kind} {known.name} {how}", at_most=COLLECTED_SECONDS)
 
 
 def _settled(manifest: Manifest, known: Child, record: tuple[str, str] | None, wanted: str) -> bool:

@@ -32,15 +32,16 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
 _METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-_METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _PAUSES = (0.1, 0.4)
 _LONGEST_WAIT_SECONDS = 2.0
 """A longer Retry-After is left to the queue, which has others to do meanwhile."""
 _LOGIN_SECONDS = 5.0
 """Credentials that are refused are read anew at most so often."""
-_ABSENT_SECONDS = 20.0
+ABSENT_SECONDS = 20.0
 """How long "this API is not installed" is believed; its presence is believed until a 404."""
+_NO_VERSION = "1"
+"""A resourceVersion that no object has: etcd spends it before the first one is stored."""
 
 
 class Cluster(Protocol):
@@ -55,13 +56,18 @@ class Cluster(Protocol):
     async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
         """All objects of a kind, in one namespace or in all, that match a label selector."""
 
-    async def names_of(self, kind: Kind, namespace: str, selector: str) -> set[str]:
-        """The names of all objects of a kind that match; cheaper than the objects."""
-
     async def apply(
-        self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER, dry_run: bool = False
+        self,
+        manifest: Manifest,
+        *,
+        manager: str = names.FIELD_MANAGER,
+        dry_run: bool = False,
+        new: bool = False,
     ) -> Manifest:
-        """Server-side apply; takes fields over from other managers. Returns the live object."""
+        """Server-side apply; takes fields over from other managers. Returns the live object.
+
+        With `new`, an object that exists already is a conflict (409) and not touched.
+        """
 
     async def create(self, manifest: Manifest) -> Manifest:
         """Create an object that must not exist yet."""
@@ -80,8 +86,8 @@ class Cluster(Protocol):
     async def set_managed_fields(self, live: Manifest, fields: list[Manifest]) -> None:
         """Say anew which manager owns which field of that very version of an object."""
 
-    async def serves(self, kind: Kind) -> bool:
-        """Whether the cluster knows an optional kind."""
+    async def serves(self, kind: Kind, *, believed: float = ABSENT_SECONDS) -> bool:
+        """Whether the cluster knows a kind; an earlier "no" is believed for so many seconds."""
 
 
 def _ignore(verb: str, resource: str, code: int) -> None:
@@ -135,23 +141,14 @@ class KubeCluster:
         return True
 
     async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
-        return await self._list(kind, namespace, selector, _JSON)
-
-    async def names_of(self, kind: Kind, namespace: str, selector: str) -> set[str]:
-        found = await self._list(kind, namespace, selector, _METADATA_LIST)
-        return {item["metadata"]["name"] for item in found}
-
-    async def _list(
-        self, kind: Kind, namespace: str | None, selector: str, accept: str
-    ) -> list[Manifest]:
         found: list[Manifest] = []
         page = ""
         while True:
             query = [("labelSelector", selector), ("limit", str(_PAGE)), ("continue", page)]
             path = kind.path(namespace)
             with self._unserved_if_missing(kind):
-                answer = await self._call("list", kind, path, query=query, accept=accept)
-            for item in answer["items"] or ():  # null in an empty list of metadata
+                answer = await self._call("list", kind, path, query=query)
+            for item in answer["items"]:
                 item.setdefault("apiVersion", kind.api_version)  # items of a list carry no kind
                 item.setdefault("kind", kind.kind)
                 found.append(item)
@@ -160,10 +157,17 @@ class KubeCluster:
                 return found
 
     async def apply(
-        self, manifest: Manifest, *, manager: str = names.FIELD_MANAGER, dry_run: bool = False
+        self,
+        manifest: Manifest,
+        *,
+        manager: str = names.FIELD_MANAGER,
+        dry_run: bool = False,
+        new: bool = False,
     ) -> Manifest:
         kind = kinds.of(manifest)
         meta = manifest["metadata"]
+        if new:
+            manifest = {**manifest, "metadata": {**meta, "resourceVersion": _NO_VERSION}}
         path = kind.path(meta["namespace"], meta["name"])
         query = [("fieldManager", manager), ("force", "true")]
         if dry_run:
@@ -219,9 +223,9 @@ class KubeCluster:
         query = [("fieldManager", names.FIELD_MANAGER)]
         await self._call("patch", kind, path, query=query, body=body, content_type=_MERGE)
 
-    async def serves(self, kind: Kind) -> bool:
+    async def serves(self, kind: Kind, *, believed: float = ABSENT_SECONDS) -> bool:
         known = self._served.get(kind)
-        if known or (known is False and self._clock() - self._asked[kind] < _ABSENT_SECONDS):
+        if known or (known is False and self._clock() - self._asked[kind] < believed):
             return known
         try:
             answer = await self._call("get", kind, f"/apis/{kind.api_version}", sub="/discovery")

@@ -56,9 +56,24 @@ class ApiError(Exception):
 
 
 class Retry(Exception):
-    """This reconcile could not be finished; the queue comes back to it with back-off."""
+    """This reconcile could not be finished; the queue comes back to it with back-off.
 
-    def __init__(self, reason: str, message: str, *, retry_after: float | None = None) -> None:
+    Args:
+        reason: one word for the metric.
+        message: what is waited for.
+        retry_after: seconds before which a try is unwelcome.
+        at_most: seconds after which a try is cheap and may well succeed, however many have failed.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        at_most: float = float("inf"),
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.retry_after = retry_after
+        self.at_most = at_most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -36,7 +37,7 @@ async def serve(
         return web.Response(status=200 if up else 503, text="ok\n" if up else "starting\n")
 
     async def metrics(_: web.Request) -> web.Response:
-        body = generate_latest(registry)
+        body = await asyncio.to_thread(generate_latest, registry)  # long with many pipelines
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()

@@ -27,6 +27,8 @@ VALID_SHARE = 0.7
 """Of the Lease's duration: how long its holder trusts a renewal."""
 RETRY_SHARE = 0.2
 """Of the Lease's duration: between two tries to renew or to take it."""
+SLACK_SECONDS = 0.05
+"""After the end of another's Lease, so that the try finds it over."""
 
 
 class LostLease(Exception):
@@ -81,7 +83,7 @@ class Elector:
                     told = holder
             except ApiError as error:
                 log.warning("Lease %s: %s", self._name, error)
-            await asyncio.sleep(self._seconds * RETRY_SHARE)
+            await asyncio.sleep(self.pause())
 
     async def hold(self) -> None:
         """Renew the Lease until it is lost.
@@ -137,7 +139,16 @@ class Elector:
         if self._seen[0] != version:
             self._seen = (version, now)
             return False
-        return now - self._seen[1] > float(spec.get("leaseDurationSeconds") or self._seconds)
+        return now - self._seen[1] > self._duration()
+
+    def pause(self) -> float:
+        """Until the next try to take the Lease; the last one comes when its time is just over."""
+        pause = self._seconds * RETRY_SHARE
+        left = self._seen[1] + self._duration() - self._clock()
+        return min(pause, left + SLACK_SECONDS) if left >= 0 else pause
+
+    def _duration(self) -> float:
+        return float(_spec(self._live).get("leaseDurationSeconds") or self._seconds)
 
     def _wanted(self) -> Manifest:
         now = self._wall_clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -31,7 +31,6 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_PART_OF = "app.kubernetes.io/part-of"
 
 MANAGED_BY = "anomaly-operator"
-FOREIGN_SELECTOR = f"{LABEL_MANAGED_BY}!={MANAGED_BY}"
 MANAGED_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 APP = "anomaly-pipeline"
 PART_OF = "anomalypipeline"
@@ -105,9 +104,14 @@ def webhook_volume(name: str) -> str:
     return f"webhook-{name}"
 
 
+def pipeline_selector(cr_name: str) -> dict[str, str]:
+    """What selects the pods of a pipeline, whatever their component."""
+    return {LABEL_NAME: APP, LABEL_INSTANCE: base(cr_name)}
+
+
 def selector(cr_name: str, component: str) -> dict[str, str]:
     """What selects the pods of a component; immutable in a Deployment, so it never grows."""
-    return {LABEL_NAME: APP, LABEL_INSTANCE: base(cr_name), LABEL_COMPONENT: component}
+    return {**pipeline_selector(cr_name), LABEL_COMPONENT: component}
 
 
 def labels(cr_name: str, component: str) -> dict[str, str]:

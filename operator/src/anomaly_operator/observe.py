@@ -72,6 +72,29 @@ class Observed:
         return self.children.get(ChildRef(kind.kind, name))
 
 
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """What is kept of a look at a pipeline's pods."""
+
+    dataplane_trouble: Trouble | None = None
+    redis_trouble: Trouble | None = None
+    address: str = ""
+    """Of a data-plane pod that runs, ready or not; empty if there is none."""
+
+
+def pods(found: Iterable[Manifest]) -> Pods:
+    """Reduce the pods of a pipeline, of all of its components, to the facts that are kept."""
+    by_component: dict[str, list[Manifest]] = {names.DATAPLANE: [], names.REDIS: []}
+    for pod in found:
+        component = (pod["metadata"].get("labels") or {}).get(names.LABEL_COMPONENT, "")
+        by_component.setdefault(component, []).append(pod)
+    return Pods(
+        dataplane_trouble=trouble(by_component[names.DATAPLANE]),
+        redis_trouble=trouble(by_component[names.REDIS]),
+        address=running_pod(by_component[names.DATAPLANE]),
+    )
+
+
 def trouble(pods: Iterable[Manifest]) -> Trouble | None:
     """The worst reason for which any of the pods waits; its message is stable over retries."""
     found = [
@@ -139,6 +162,13 @@ def _of_container(container: Manifest) -> Trouble | None:
         return Trouble(Reason.OUT_OF_MEMORY, text)
     text = f"Container {name} exits with code {last.get('exitCode')}; see its log with --previous"
     return Trouble(Reason.CRASH_LOOP_BACK_OFF, text)
+
+
+def noticed(workload: Child | None) -> bool:
+    """Whether its controller has seen the newest template; before that its pods tell nothing."""
+    return workload is not None and (
+        workload.status.get("observedGeneration", 0) >= workload.generation
+    )
 
 
 def rolled_out(workload: Child) -> bool:

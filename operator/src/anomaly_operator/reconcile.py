@@ -23,11 +23,11 @@ from anomaly_operator.cluster import Cluster
 from anomaly_operator.desired import redis
 from anomaly_operator.errors import ApiError, InvalidSpec, Retry
 from anomaly_operator.gateways import Gateways
-from anomaly_operator.inventory import ChildRef, Inventory, Key
+from anomaly_operator.inventory import Child, ChildRef, Inventory, Key
 from anomaly_operator.kinds import Kind
 from anomaly_operator.listeners import Gateway
 from anomaly_operator.lookup import Lookup
-from anomaly_operator.observe import Failure, Observed
+from anomaly_operator.observe import Failure, Observed, Pods
 from anomaly_operator.settings import Settings
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.stats import Stats, StatsReader
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 SETTLING_SECONDS = 5.0
 """Until the next look at a pipeline that is not ready; pods tell no watch of ours why they wait."""
+PODS_SECONDS = 4.0
+"""Between two looks at the pods of a pipeline: a little less than between two looks at itself."""
 PATIENCE_SECONDS = 120.0
 """After so long not ready, the looks become three times rarer."""
 FIGURES_SECONDS = 60.0
@@ -71,6 +73,8 @@ class Memory:
     figures_written: float = float("-inf")
     not_ready_since: float | None = None
     scale: int | None = None
+    pods: Pods = field(default_factory=Pods)
+    pods_seen: float = float("-inf")
 
 
 class Reconciler:
@@ -98,7 +102,7 @@ class Reconciler:
         self._wall_clock = wall_clock
         self._jitter = jitter
         self._new_password = new_password
-        self._applier = Applier(cluster, known, clock)
+        self._applier = Applier(cluster, known)
         self._gateways = Gateways(cluster, clock)
         self._lookup = Lookup(cluster, clock)
         self._memories: dict[Key, Memory] = {}
@@ -175,6 +179,8 @@ class Reconciler:
     ) -> None:
         """Make the objects what they should be."""
         await self._check_credentials(pipeline, memory, outcome)
+        if outcome.retries:
+            return  # nothing may start with the password of a deleted namesake
         objects = desired.objects(pipeline, served=served, redis_credentials=memory.credentials)
         applied = await self._applier.apply(key, pipeline, objects, memory.applied)
         outcome.failures += applied.failures
@@ -233,6 +239,9 @@ class Reconciler:
         except OwnedByOther as foreign:
             outcome.failures.append(foreign.failure(ref))
             return
+        except Retry as retry:
+            outcome.retries.append(retry)
+            return
         if not redis.complete(live):
             text = "lacks the keys password and redis.conf; delete it to have it made anew"
             outcome.failures.append(Failure(ref, Reason.CREDENTIALS_INCOMPLETE, text))
@@ -266,23 +275,15 @@ class Reconciler:
     ) -> Observed:
         children = dict(self._inventory.children(key))
         workload = children.get(ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(key.name)))
-        store = children.get(ChildRef(kinds.STATEFUL_SET.kind, names.redis(key.name)))
-        complete = workload is not None and observe.rolled_out(workload)
+        pods = await self._pods(key, pipeline, memory, children)
         ready = observe.ready_replicas(workload)
-        pods: tuple[Manifest, ...] = ()
-        store_pods: tuple[Manifest, ...] = ()  # both listed only while something is wrong
-        asked_directly = bool(pipeline.token_secret)
-        if not pipeline.suspend and (not complete or ready < pipeline.min_pods or asked_directly):
-            pods = await self._pods(key, names.DATAPLANE)
-        if pipeline.redis.managed is not None and not observe.redis_ready(store):
-            store_pods = await self._pods(key, names.REDIS)
-        await self._ask_stats(memory, self._where_to_ask(key, pipeline, ready, pods))
+        await self._ask_stats(memory, self._where_to_ask(key, pipeline, ready, pods.address))
         return Observed(
             children=children,
             failures=tuple(outcome.failures),
             pending=str(outcome.retries[0]) if outcome.retries else "",
-            dataplane_trouble=observe.trouble(pods),
-            redis_trouble=observe.trouble(store_pods),
+            dataplane_trouble=pods.dataplane_trouble,
+            redis_trouble=pods.redis_trouble,
             stats=memory.stats,
             samples_per_second=memory.samples_per_second,
             served=served,
@@ -296,20 +297,47 @@ class Reconciler:
             return None
         return await self._gateways.of(pipeline.expose.parent_refs[0], pipeline.namespace)
 
-    async def _pods(self, key: Key, component: str) -> tuple[Manifest, ...]:
-        selector = observe.selector(key.name, component)
-        return tuple(await self._cluster.select(kinds.POD, key.namespace, selector))
+    async def _pods(
+        self, key: Key, pipeline: Pipeline, memory: Memory, children: Mapping[ChildRef, Child]
+    ) -> Pods:
+        """What the pods tell, which are listed only while something is not ready.
+
+        Never before their controllers know what is wanted, and not at every event of a rollout:
+        the next look comes soon enough.
+        """
+        workload = children.get(ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(key.name)))
+        store = children.get(ChildRef(kinds.STATEFUL_SET.kind, names.redis(key.name)))
+        starting = workload is not None and not (
+            observe.rolled_out(workload)
+            and observe.ready_replicas(workload) >= pipeline.min_pods
+            and not pipeline.token_secret  # whose pods are asked directly
+        )
+        starting = starting and observe.noticed(workload)
+        redis_starting = (
+            pipeline.redis.managed is not None
+            and observe.noticed(store)
+            and not observe.redis_ready(store)
+        )
+        if not redis_starting and (pipeline.suspend or not starting):
+            memory.pods_seen = float("-inf")
+            return Pods()
+        now = self._clock()
+        if now - memory.pods_seen >= PODS_SECONDS:
+            selector = names.selector_text(names.pipeline_selector(key.name))
+            found = await self._cluster.select(kinds.POD, key.namespace, selector)
+            memory.pods = observe.pods(found)
+            memory.pods_seen = now
+        return memory.pods
 
     def _where_to_ask(
-        self, key: Key, pipeline: Pipeline, ready: int, pods: Iterable[Manifest]
+        self, key: Key, pipeline: Pipeline, ready: int, pod: str
     ) -> tuple[str, int] | None:
         """The Service; or, since it reaches ready pods only, a pod that runs without being it.
 
         Where a token is asked for, always a pod: its admin port answers without.
         """
         if not ready or pipeline.token_secret:
-            address = observe.running_pod(pods)
-            return (address, runtime.ADMIN_PORT) if address else None
+            return (pod, runtime.ADMIN_PORT) if pod else None
         ref = ChildRef(kinds.SERVICE.kind, names.dataplane(key.name))
         front = self._inventory.children(key).get(ref)
         if front is None or not front.cluster_ip:

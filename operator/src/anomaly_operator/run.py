@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 import kopf
 
-from anomaly_operator import cluster, handlers, health, leader, logs, watchers
+from anomaly_operator import cluster, handlers, health, kinds, leader, logs, names, watchers
 from anomaly_operator.errors import ApiError
 from anomaly_operator.inventory import Inventory, Key
 from anomaly_operator.leader import Elector
@@ -24,6 +24,9 @@ from anomaly_operator.telemetry import Telemetry
 from anomaly_operator.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
+
+CRD_SECONDS = 2.0
+"""Between two looks for our own CRD, where it is not installed yet."""
 
 
 async def run(settings: Settings) -> None:
@@ -64,8 +67,7 @@ async def run(settings: Settings) -> None:
         parts = set() if elector is None else {asyncio.create_task(elector.hold(), name="Lease")}
         leads.set()
         try:
-            resync.begin()
-            namespaces = await _first_lists(settings, resync)
+            namespaces = await _first_lists(settings, api, resync)
             await _together(settings, namespaces, known, queue, resync, ready, parts)
         finally:
             leads.clear()
@@ -84,14 +86,22 @@ async def _lead(settings: Settings, api: cluster.KubeCluster, who: str) -> Elect
     return elector
 
 
-async def _first_lists(settings: Settings, resync: Resync) -> tuple[str, ...]:
-    """Learn of the children that exist; an API server that is away is waited for.
+async def _first_lists(
+    settings: Settings, api: cluster.KubeCluster, resync: Resync
+) -> tuple[str, ...]:
+    """Learn of the children that exist; an API server that is away is waited for, and our CRD.
 
     Returns the namespaces to watch. One that we may not list would end kopf as a whole; it is left
     to the resync, and watched after the restart that its first change leads to.
     """
     while True:
+        resync.begin()  # no watch runs yet that could be deaf
         try:
+            if not await api.serves(kinds.PIPELINE, believed=0):
+                # kopf would look for it when it appears, but once only, and maybe too early.
+                log.warning("waiting for the CRD %s.%s", names.PLURAL, names.GROUP)
+                await asyncio.sleep(CRD_SECONDS)
+                continue
             await resync.full()
             found = await resync.open_namespaces()
         except ApiError as error:

@@ -1,19 +1,24 @@
 """Notices when one of kopf's watches has ended for good, which kopf itself only logs.
 
 Started by `run`. kopf begins a dropped watch anew, but an answer it does not expect ends the task,
-and the operator would be deaf to that kind. The process ends then, to be started anew.
+and a kind that it did not find when it looked it may never look for again. The operator would be
+deaf to that kind. The process ends then, to be started anew.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable
 
 from anomaly_operator import kinds
 
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+BEGIN_SECONDS = 60.0
+"""In which the watch of the pipelines must have begun."""
 _PREFIX = "watcher for "
 _OPTIONAL = tuple(f"{_PREFIX}{kind.plural}." for kind in kinds.OPTIONAL)
+_PIPELINES = f"{_PREFIX}{kinds.PIPELINE.plural}."
 
 
 class WatchLost(Exception):
@@ -24,17 +29,23 @@ def _names() -> set[str]:
     return {task.get_name() for task in asyncio.all_tasks()}
 
 
-async def guard(names: Callable[[], Iterable[str]] = _names, pause: float = LOOK_SECONDS) -> None:
-    """Look now and then.
+async def guard(
+    names: Callable[[], Iterable[str]] = _names,
+    pause: float = LOOK_SECONDS,
+    looks: int = int(BEGIN_SECONDS / LOOK_SECONDS),
+) -> None:
+    """Look now and then; after so many looks the pipelines must be watched.
 
     Raises:
         WatchLost: when a watch that ran does not any more; those of optional kinds may, since
             their API may be uninstalled.
     """
     seen: set[str] = set()
-    while True:
+    for look in itertools.count(1):
         await asyncio.sleep(pause)
         running = {name for name in names() if name.startswith(_PREFIX)}
+        if look >= looks and not any(name.startswith(_PIPELINES) for name in running):
+            raise WatchLost("the pipelines are not watched")
         lost = sorted(name for name in seen - running if not name.startswith(_OPTIONAL))
         if lost:
             raise WatchLost(f"does not run any more: {', '.join(lost)}")

@@ -96,7 +96,10 @@ class WorkQueue(Generic[K]):
         self._not_before[key] = started + SPACING_SECONDS
         try:
             again = await self._work(key)
-        except (Retry, ApiError) as error:
+        except Retry as retry:
+            self._back_off(key, retry.retry_after, retry.at_most)
+            log.warning("will try again: %s", retry)
+        except ApiError as error:
             self._back_off(key, error.retry_after)
             log.warning("will try again: %s", error)
         except Exception:
@@ -109,9 +112,12 @@ class WorkQueue(Generic[K]):
             else:
                 self.add(key, again)
 
-    def _back_off(self, key: K, retry_after: float | None) -> None:
+    def _back_off(
+        self, key: K, retry_after: float | None, at_most: float = BACKOFF_LAST_SECONDS
+    ) -> None:
         count = self._failures[key] = self._failures.get(key, 0) + 1
-        delay = min(BACKOFF_FIRST_SECONDS * 2 ** min(count - 1, 16), BACKOFF_LAST_SECONDS)
+        delay = BACKOFF_FIRST_SECONDS * 2 ** min(count - 1, 16)
+        delay = min(delay, BACKOFF_LAST_SECONDS, at_most)
         delay = max(delay * (0.75 + 0.5 * self._jitter()), retry_after or 0.0)
         # Events that arrive meanwhile may not hammer at what is broken: they wait a little too.
         self._not_before[key] = self._clock() + max(min(delay, 5.0), retry_after or 0.0)
