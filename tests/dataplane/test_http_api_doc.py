@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
 from anomaly_dataplane.contract import runtime
 from anomaly_dataplane.ingest import known_series
 from anomaly_dataplane.ingest.native_sample import FIELDS
+from anomaly_dataplane.store.keys import RECEIPT_TTL_MS
 from running_pod import RunningPod, running_pod
 from samples import ZSCORE, a_config
 
@@ -25,12 +27,14 @@ EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TE
 
 
 async def ask(pod: RunningPod, command: str) -> dict[str, object]:
-    words = shlex.split(command)
+    words = shlex.split(command.replace("\\\n", " "))
+    given = [words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "-H"]
+    headers = {name: value.replace("$(uuidgen)", str(uuid4())) for name, value in given}
     url = urlsplit(words[1].removeprefix("$PIPELINE"))
     target = f"{url.path}?{url.query}" if url.query else url.path
     data = next((i + 1 for i, word in enumerate(words) if word in ("-d", "--data-binary")), None)
     if data is not None:
-        answer = await pod.ask(target, "POST", words[data])
+        answer = await pod.ask(target, "POST", words[data], headers)
     else:
         answer = await pod.ask(target)
     assert 200 <= answer.status < 300, answer.text
@@ -83,3 +87,4 @@ def test_every_path_field_and_limit_is_named() -> None:
         known_series.MAX_LABEL_VALUE_LENGTH,
     ):
         assert str(limit) in TEXT
+    assert f"within the last **{RECEIPT_TTL_MS / 60_000:g} minutes**" in TEXT

@@ -40,6 +40,7 @@ from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.gate import Gate
 from anomaly_dataplane.ingest.intake import Endpoint, Intake
 from anomaly_dataplane.ingest.protocol import Parts, WireProtocol
+from anomaly_dataplane.ingest.receipts import Receipts, claims
 from anomaly_dataplane.ingest.registry import PROTOCOLS
 from anomaly_dataplane.ingest.routes import (
     PATHS,
@@ -166,8 +167,14 @@ def assemble(
     limit = SeriesLimit(store, limits.max_series)
     telemetry.watch_series(lambda: limit.count, limits.max_series)
     buffer = LimitedBuffer(shadow or workers, limit)
+    receipts = Receipts(claims(store, config.pipeline.uid, config.redis.partitions))
     endpoints = {
-        path: Endpoint(dialect, intake, None if gate.is_open else gate)
+        path: Endpoint(
+            dialect,
+            intake,
+            None if gate.is_open else gate,
+            receipts if protocol.idempotency_keys else None,
+        )
         for protocol in (protocols[name] for name in limits.protocols)
         for intake in (Intake(limits, buffer, telemetry.protocol(protocol.label), limit),)
         for path, dialect in protocol.dialects.items()

@@ -35,6 +35,7 @@ class ProtocolMetrics:
         self._closed = _counter(registry, "series_closed_total").labels(protocol)
         self._duration = _histogram(registry, "ingest_duration_seconds").labels(protocol)
         self._bad_requests = _counter(registry, "requests_rejected_total")
+        self._repeated = _counter(registry, "requests_repeated_total").labels(protocol)
         self._protocol = protocol
 
     def received(self, samples: int) -> None:
@@ -60,6 +61,10 @@ class ProtocolMetrics:
     def answered(self, seconds: float) -> None:
         """A request was answered after its commit."""
         self._duration.observe(seconds)
+
+    def repeated(self) -> None:
+        """A request's Idempotency-Key had come before."""
+        self._repeated.inc()
 
     def bad_request(self, status: int) -> None:
         """The answer was 4xx, for some of its samples or all."""

@@ -75,6 +75,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("shadow_missed_samples_total", "counter", "Samples that it had no room or Redis for."),
     Metric("requests_refused_total", "counter", "Requests answered 503, by reason.", ("reason",)),
     Metric("requests_rejected_total", "counter", "Requests answered 4xx, by code.", ("code",)),
+    Metric(
+        "requests_repeated_total",
+        "counter",
+        "Requests whose Idempotency-Key had come before.",
+        ("protocol",),
+    ),
     Metric("requests_failed_total", "counter", "Requests answered 500: defects of the pod."),
     Metric("buffer_samples", "gauge", "Samples that wait for a worker or for its commit."),
     Metric("buffer_capacity_samples", "gauge", "Samples that the buffer takes at most."),

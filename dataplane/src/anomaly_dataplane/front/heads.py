@@ -17,6 +17,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11, RawRequestMessage
 
 from anomaly_dataplane.errors import BadPayload
+from anomaly_dataplane.ingest import receipts
 from anomaly_dataplane.ingest.intake import Endpoint
 from anomaly_dataplane.ingest.protocol import Call, Facts
 
@@ -66,7 +67,7 @@ class Heads:
         self._protocol = BaseProtocol(loop)
         self._endpoints = dict(endpoints)
         self._max_bytes = max_bytes
-        self._known: dict[bytes, Head | None] = {}
+        self._known: dict[bytes, Head] = {}
 
     def read(self, text: bytes) -> Head | None:
         """The head that `text` is, up to and with its empty line; None if it is not plain."""
@@ -79,6 +80,9 @@ class Heads:
         if unnumbered in known:
             return known[unnumbered]
         head = self._parse(text)
+        if head is None:
+            # Its connection is aiohttp's from now on; with an Idempotency-Key each is another.
+            return None
         if len(known) >= _REMEMBERED:
             known.clear()
         known[unnumbered] = head
@@ -128,6 +132,7 @@ class Heads:
             or message.upgrade
             or message.chunked
             or hdrs.EXPECT in headers
+            or (endpoint.receipts is not None and receipts.HEADER in headers)
         ):
             return None
         length = int(headers.get(hdrs.CONTENT_LENGTH, "0"))

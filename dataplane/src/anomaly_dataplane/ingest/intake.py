@@ -18,6 +18,7 @@ from anomaly_dataplane.ingest.admission import admit
 from anomaly_dataplane.ingest.gate import Gate
 from anomaly_dataplane.ingest.parsed import Cause, Parsed
 from anomaly_dataplane.ingest.protocol import Call, Dialect
+from anomaly_dataplane.ingest.receipts import REPLAYED_HEADERS, Receipts
 from anomaly_dataplane.ingest.reply import Reply
 from anomaly_dataplane.ingest.series_limit import OVER_LIMIT, SeriesLimit
 from anomaly_dataplane.sample import Batch, Code, Verdicts
@@ -35,12 +36,14 @@ class Taken:
     Attributes:
         verdicts: of `parsed.batch`; None if there is nothing to commit.
         started: when the request was there, by `time.perf_counter`.
+        is_repeat: its Idempotency-Key had come before.
     """
 
     parsed: Parsed
     verdicts: asyncio.Future[Verdicts] | None
     call: Call
     started: float
+    is_repeat: bool = False
 
 
 class Intake:
@@ -70,6 +73,25 @@ class Intake:
         now_ms = self._wall_clock() * 1e3
         parsed, verdicts = self.offer(call.parse(body, now_ms), now_ms)
         return Taken(parsed, verdicts, call, started)
+
+    async def take_once(
+        self, call: Call, body: bytes, started: float, *, path: str, key: str, receipts: Receipts
+    ) -> Taken:
+        """The same for a request with an Idempotency-Key: a repeat is as if it came back then.
+
+        Raises:
+            BadPayload: nothing of it can be used, or the key came with another body before.
+            Refused: it cannot be taken now.
+        """
+        now_ms = self._wall_clock() * 1e3
+        # First, so that a body that nobody can use leaves its key to the one that is mended.
+        parsed = call.parse(body, now_ms)
+        receipt = await receipts.first(path, key, body, now_ms)
+        if receipt.is_repeat:
+            self._metrics.repeated()
+            parsed = call.parse(body, receipt.time_ms)
+        parsed, verdicts = self.offer(parsed, receipt.time_ms)
+        return Taken(parsed, verdicts, call, started, receipt.is_repeat)
 
     def offer(
         self, parsed: Parsed, now_ms: float
@@ -106,6 +128,8 @@ class Intake:
             known = codes.count(_DUPLICATE) + codes.count(_LATE)
             self._metrics.accepted(len(codes) - known)
         reply = taken.call.committed(taken.parsed, verdicts)
+        if taken.is_repeat:
+            reply = Reply(reply.status, reply.body, {**reply.headers, **REPLAYED_HEADERS})
         if reply.status >= 400:
             self._metrics.bad_request(reply.status)
         self._metrics.answered(time.perf_counter() - taken.started)
@@ -152,8 +176,10 @@ class Endpoint:
 
     Attributes:
         gate: None if everybody may, at any rate.
+        receipts: None where an Idempotency-Key means nothing.
     """
 
     dialect: Dialect
     intake: Intake
     gate: Gate | None = None
+    receipts: Receipts | None = None

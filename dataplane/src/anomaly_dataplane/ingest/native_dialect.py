@@ -94,7 +94,7 @@ def protocol(parts: Parts) -> WireProtocol:
         PATH_INGEST: NativeDialect(parser),
         PATH_BACKFILL: NativeDialect(parser, HistoryCall),
     }
-    return WireProtocol("json", dialects)
+    return WireProtocol("json", dialects, idempotency_keys=True)
 
 
 def _wishes(query: Mapping[str, str], content_type: str) -> Wishes:

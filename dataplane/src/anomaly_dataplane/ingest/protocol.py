@@ -86,7 +86,7 @@ class Dialect(Protocol):
 
         Args:
             facts: as `call` got them, which may have refused them.
-            status: 400, 401, 404, 413, 415, 500 or 503.
+            status: 400, 401, 404, 413, 415, 500 or 503; 422 with `idempotency_keys`.
             message: what was wrong, and what would be right.
         """
         ...
@@ -133,8 +133,10 @@ class WireProtocol:
     Attributes:
         label: its name in metrics.
         dialects: by the path whose POSTs bring samples.
+        idempotency_keys: whether these may have one (`receipts.py`).
     """
 
     label: str
     dialects: Mapping[str, Dialect]
     others: tuple[Other, ...] = ()
+    idempotency_keys: bool = False

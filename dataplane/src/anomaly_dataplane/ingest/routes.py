@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 
 from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.http_response import respond
+from anomaly_dataplane.ingest import receipts
 from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.gate import Gate
 from anomaly_dataplane.ingest.intake import Endpoint
@@ -47,6 +48,7 @@ class IngestHandler:
         self._dialect = endpoint.dialect
         self._intake = endpoint.intake
         self._gate = endpoint.gate
+        self._receipts = endpoint.receipts
         self._bodies = bodies
         self._telemetry = telemetry
         self._responses = Responses()
@@ -61,8 +63,16 @@ class IngestHandler:
             if self._gate is not None:
                 self._gate.check(facts)
             call = self._dialect.call(facts)
-            body = await self._bodies.read(request, call.encoding)
-            taken = self._intake.take(call, body, started)
+            key = None if self._receipts is None else request.headers.get(receipts.HEADER)
+            if self._receipts is None or key is None:
+                body = await self._bodies.read(request, call.encoding)
+                taken = self._intake.take(call, body, started)
+            else:
+                key = receipts.checked(key)
+                body = await self._bodies.read(request, call.encoding)
+                taken = await self._intake.take_once(
+                    call, body, started, path=self._path, key=key, receipts=self._receipts
+                )
             verdicts = await taken.verdicts if taken.verdicts is not None else None
             reply = self._intake.reply(taken, verdicts)
         except ConnectionError:

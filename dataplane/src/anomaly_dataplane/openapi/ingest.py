@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from anomaly_dataplane.openapi.parts import Json, answer, array, body, query, ref, refusals
+from anomaly_dataplane.ingest import receipts
+from anomaly_dataplane.openapi.parts import Json, answer, array, body, header, query, ref, refusals
 from anomaly_dataplane.openapi.schemas import FLAG
 
 _JSON = "application/json"
@@ -13,12 +14,14 @@ def operation(method: str, path: str) -> Json:
     telegraf: Json = {"type": "object", "description": "Telegraf's JSON: one metric or a batch"}
     sent: Json = {"anyOf": [ref("Sample"), array(ref("Sample")), telegraf]}
     bad: Json = {"allOf": [ref("Error")], "description": "with the counts if samples were rejected"}
+    key: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
     return {
         "summary": f"Take samples, answer once they are committed: {path}",
         "tags": ["ingest"],
         "parameters": [
             query("verdicts", FLAG, "one verdict a sample"),
             query("strict", FLAG, "400 if any sample was rejected"),
+            header(receipts.HEADER, key, "the same one makes a repeat change nothing"),
         ],
         "requestBody": body(
             {
@@ -29,6 +32,6 @@ def operation(method: str, path: str) -> Json:
         "responses": {
             "200": answer(200, ref("Ingested"), _JSON),
             "400": answer(400, bad, _JSON),
-            **refusals((413, 415, 500, 503)),
+            **refusals((413, 415, 422, 500, 503)),
         },
     }

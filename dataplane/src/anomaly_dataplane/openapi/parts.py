@@ -18,6 +18,7 @@ _WHEN = {
     409: "it conflicts with what is there",
     413: "too large",
     415: "unknown content type or content encoding",
+    422: "the Idempotency-Key came with another body before",
     500: "a defect of the pod; its log has the details",
     503: "cannot be taken now; send the same again after Retry-After seconds",
 }
@@ -47,6 +48,11 @@ def refusals(
 def query(name: str, schema: Json, description: str) -> Json:
     """An optional query parameter."""
     return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def header(name: str, schema: Json, description: str) -> Json:
+    """An optional header."""
+    return {"name": name, "in": "header", "schema": schema, "description": description}
 
 
 def path_id(pattern: str) -> Json:

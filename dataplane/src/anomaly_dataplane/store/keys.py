@@ -22,6 +22,9 @@ FEEDBACK_LENGTH = 1_000
 DEAD_LETTERS = 1_000
 """Notices that could not be delivered, of which a partition keeps the last, about."""
 
+RECEIPT_TTL_MS = 10 * 60 * 1000
+"""How long a request with an Idempotency-Key is known again; bounds what such keys take."""
+
 
 class Keys:
     """Key names of the pipeline with this uid."""
@@ -40,6 +43,10 @@ class Keys:
     def outbox(self, partition: int) -> bytes:
         """Stream: anomalies, each in the field `anomaly` as JSON."""
         return f"{self._prefixes[partition]}outbox".encode()
+
+    def receipt(self, partition: int, name: str) -> bytes:
+        """String: when a request with an Idempotency-Key came first, and what; it expires."""
+        return f"{self._prefixes[partition]}r:{name}".encode()
 
     def names(self, partition: int) -> bytes:
         """Hash: series id -> name and labels as JSON."""

@@ -146,13 +146,13 @@ class RedisStore:
         numbers = {address: i for i, address in enumerate(dict.fromkeys(addresses))}
         return [numbers[address] for address in addresses]
 
-    async def ask(self, partition: int, request: bytes) -> Any:
-        """The reply to one packed request that may be made twice, by one try.
+    async def ask(self, partition: int, request: bytes, *, patient: bool = False) -> Any:
+        """The reply to one packed request that may be made twice, by one try unless `patient`.
 
         Raises:
             StoreUnavailable: whether it was done, nobody knows.
         """
-        return await self._hot(partition, request, patient=False)
+        return await self._hot(partition, request, patient=patient)
 
     async def ping(self) -> None:
         # A commit of nothing: Redis refuses it for every reason for which it would refuse one.
