@@ -72,7 +72,7 @@ class OperatorProcess:
         except OSError:
             return 0, ""
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """The sum of a metric's series that carry these labels."""
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         return sum(
