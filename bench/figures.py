@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from anomaly_dataplane.contract import runtime
@@ -45,7 +48,8 @@ def written(bench: Bench, workload: Workload, variant: Ours) -> Written:
                 warm=bench.warm_seconds,
                 measure=bench.measure_seconds,
             )
-            after = _settled(store)
+            with _stopped(pod):
+                after = _settled(store)
     # The pod is new: like the sizes, these include the warm-up.
     commits = int(report.after["batch_series_sum"])
     if report.warm.not_2xx + report.measured.not_2xx or not commits:
@@ -99,6 +103,16 @@ def _turn_aof_on(store: Server) -> None:
             if time.monotonic() > give_up:
                 raise BenchError(f"Redis did not write its AOF in {_REWRITE_SECONDS:.0f} s")
             time.sleep(0.1)
+
+
+@contextmanager
+def _stopped(pod: Server) -> Iterator[None]:
+    """Hold a pod up: one that has nothing to do still renews leases, and the AOF would grow on."""
+    os.kill(pod.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pod.pid, signal.SIGCONT)
 
 
 def _settled(store: Server) -> Mapping[str, int]:
