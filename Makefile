@@ -6,6 +6,9 @@ SHELL := /bin/bash
 export ANOMALY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anomaly-pipeline
 UV := $(ANOMALY_CACHE)/uv/bin/uv
 RUN := $(UV) run --frozen --all-packages --all-groups
+# Most tests wait for real servers most of the time, so more of them run at once than there are cores. A file's tests
+# stay together: they share what it starts.
+PARALLEL ?= -n 3 --dist loadfile
 DEVCLUSTER := PYTHONPATH=hack $(RUN) python -m devcluster
 
 # More words for `make demo` and `make bench`, such as ARGS=--keep or ARGS="--only W1,W2".
@@ -41,21 +44,21 @@ unit: setup ## Everything that needs no cluster, real Redis and broker included
 	@hack/ensure-alertmanager
 	@hack/ensure-chromium
 	@$(DEVCLUSTER) clients
-	$(RUN) pytest -m "not e2e and not senders and not apiserver"
-	ANOMALY_KERNELS=python $(RUN) pytest tests/dataplane/detectors tests/dataplane/state tests/dataplane/ingest/remote_write
+	$(RUN) pytest $(PARALLEL) -m "not e2e and not senders and not apiserver"
+	ANOMALY_KERNELS=python $(RUN) pytest $(PARALLEL) tests/dataplane/detectors tests/dataplane/state tests/dataplane/ingest/remote_write
 
 .PHONY: senders
 senders: setup ## Real senders (Telegraf and the like, built once) through outages of pod and Redis
 	@hack/ensure-redis
 	@hack/ensure-mosquitto
 	@$(DEVCLUSTER) senders
-	$(RUN) pytest -m senders
+	$(RUN) pytest $(PARALLEL) -m senders
 
 .PHONY: api-server
 api-server: setup ## The operator against a real kube-apiserver without nodes, built once
 	@$(DEVCLUSTER) api-server
 	@$(DEVCLUSTER) clients
-	$(RUN) pytest -m apiserver
+	$(RUN) pytest $(PARALLEL) -m apiserver
 
 .PHONY: fuzz
 fuzz: setup ## Ten million generated inputs through every parser (10 minutes; ARGS="--inputs 100000")

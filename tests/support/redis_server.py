@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import socket
 import ssl
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+_PORTS = (12000, 22000)
 PASSWORD = "correct horse"  # of a server that lives as long as a test
 
 
@@ -27,13 +29,20 @@ def executable(*names: str) -> str:
 
 
 def free_port() -> int:
-    """A port nobody listens on, low enough that a Cluster's bus port (+10000) exists too."""
+    """A port of 127.0.0.1 that nobody listens on.
+
+    Drawn at random below the ports that the kernel gives to outgoing connections, so that neither
+    one of those nor a test of another process is likely to take it before it is listened on; a
+    Cluster's bus (+10000) is below them too.
+    """
     while True:
+        port = random.SystemRandom().randrange(*_PORTS)
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port < 55000:
-            return port
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 @dataclass

@@ -128,27 +128,27 @@ async def test_all_or_nothing_holds_for_the_clock_too(pod: RunningPod) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "stamp"),
+    ("path", "per_second"),
     [
-        ("/write?precision=s", NOW),
-        ("/write?precision=ms", NOW * 1000),
-        ("/write?precision=u", NOW * 10**6),
-        ("/write?precision=%C2%B5", NOW * 10**6),
-        ("/write?precision=n", NOW * 10**9),
-        ("/write", NOW * 10**9),
-        ("/api/v2/write?precision=s", NOW),
-        ("/api/v2/write?precision=us", NOW * 10**6),
-        ("/api/v2/write?precision=whatever", NOW * 10**9),
-        ("/api/v3/write_lp", NOW),
-        ("/api/v3/write_lp?precision=auto", NOW * 1000),
-        ("/api/v3/write_lp?precision=nanosecond", NOW * 10**9),
-        ("/api/v3/write_lp?precision=second", NOW),
+        ("/write?precision=s", 1),
+        ("/write?precision=ms", 1000),
+        ("/write?precision=u", 10**6),
+        ("/write?precision=%C2%B5", 10**6),
+        ("/write?precision=n", 10**9),
+        ("/write", 10**9),
+        ("/api/v2/write?precision=s", 1),
+        ("/api/v2/write?precision=us", 10**6),
+        ("/api/v2/write?precision=whatever", 10**9),
+        ("/api/v3/write_lp", 1),
+        ("/api/v3/write_lp?precision=auto", 1000),
+        ("/api/v3/write_lp?precision=nanosecond", 10**9),
+        ("/api/v3/write_lp?precision=second", 1),
     ],
 )
-async def test_precisions(pod: RunningPod, path: str, stamp: int) -> None:
+async def test_precisions(pod: RunningPod, path: str, per_second: int) -> None:
     """All of them mean the same instant, so the second is a repeat of the first."""
     assert (await write(pod, "/write", f"m v=1 {NOW}000000000")).status == 204
-    assert (await write(pod, path, f"m v=1 {stamp}")).status == 204
+    assert (await write(pod, path, f"m v=1 {NOW * per_second}")).status == 204
     assert await pod.accepted() == 1
 
 
