@@ -66,6 +66,7 @@ fuzz: setup ## Ten million generated inputs through every parser (10 minutes; AR
 
 .PHONY: e2e
 e2e: cluster images ## End to end, on the cluster
+	@hack/ensure-mosquitto
 	$(RUN) pytest -m e2e
 
 .PHONY: test

@@ -18,6 +18,8 @@ class Access:
     helm: str
     logs: str
     ingress_url: str = INGRESS_URL
+    host_address: str = ""
+    """Of this machine as pods reach it; empty where that is not known."""
 
 
 class Provider(Protocol):

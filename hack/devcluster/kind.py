@@ -1,5 +1,7 @@
 """The provider `kind`: one node in a container of the Docker engine that answers."""
 
+import contextlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,9 @@ STOCK_IMAGE = (
 _INGRESS = addons.IngressAddresses(ingress_address="0.0.0.0")  # noqa: S104
 _INGRESS_PORTS = (_INGRESS.ingress_port, _INGRESS.ingress_tls_port)
 _DEFAULT_NETWORK = "/kind/manifests/default-cni.yaml"
+
+_NETWORK = "kind"
+"""The network of Docker's that kind puts its nodes into."""
 
 _ROOT_ONLY = "kubernetes.io/host-path"
 """What kind falls back to where a node image brings no provisioner: its folders are root's."""
@@ -113,6 +118,7 @@ class Kind:
             kubectl=str(self._binaries / "kubectl"),
             helm=str(self._binaries / "helm"),
             logs=str(self.cache.logs),
+            host_address=_host_address(),
         )
 
     def load(self, archive: Path) -> None:
@@ -155,6 +161,16 @@ class Kind:
     @property
     def _completed(self) -> Path:
         return self.cache.root / "kind-completed"
+
+
+def _host_address() -> str:
+    """Return the gateway of the nodes' network, which is this machine where Docker runs on it."""
+    with contextlib.suppress(DevClusterError, OSError):
+        networks = json.loads(run(["docker", "network", "inspect", _NETWORK]))
+        for part in networks[0]["IPAM"]["Config"]:
+            if ":" not in part.get("Gateway", ":"):
+                return str(part["Gateway"])
+    return ""
 
 
 def _make_modules_folder() -> None:

@@ -74,6 +74,7 @@ class Local:
             kubectl=str(self._layout.binaries / "kubectl"),
             helm=str(self._layout.binaries / "helm"),
             logs=str(self._layout.logs),
+            host_address=NODE_IP,
         )
 
     def load(self, archive: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from anomaly_dataplane.contract.runtime import PATH_INGEST
-from certificates import authority
+from certificates import authority, tls_secret
 from device import Answer, call
-from kube import Kubectl, Manifest
+from kube import Kubectl
 from pipelines import RESOURCE, Pipeline, noise
 from polling import eventually
 from secure import post
@@ -25,20 +24,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 GATEWAY = {"name": "anomaly", "namespace": "projectcontour"}
 ONE = {"autoscaling": {"enabled": False}}
 SECONDS = itertools.count()
-
-
-def tls_secret(name: str, folder: Path) -> Manifest:
-    data = {
-        file: base64.b64encode((folder / file).read_bytes()).decode()
-        for file in ("tls.crt", "tls.key")
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "metadata": {"name": name},
-        "data": data,
-    }
 
 
 @pytest.fixture(scope="module")

@@ -532,6 +532,25 @@ async def test_figures_change_at_most_once_a_minute() -> None:
     assert stage.says(Type.DATA_FLOWING) == ("True", "SamplesArriving")
 
 
+async def test_a_redis_of_before_keeps_what_cannot_be_changed() -> None:
+    """A new one has its broken pod replaced after a correction; an old one is not refused."""
+    stage = Stage()
+    await stage.settle()
+    made = stage.cluster.find(kinds.STATEFUL_SET, "boiler-redis")
+    assert made is not None
+    assert made["spec"]["podManagementPolicy"] == "Parallel"
+
+    made["spec"]["podManagementPolicy"] = "OrderedReady"
+    stage.cluster.put(made)
+    stage.edit({"redis": {"managed": {"image": "redis:9"}}})
+    await stage.reconcile()
+
+    live = stage.cluster.find(kinds.STATEFUL_SET, "boiler-redis")
+    assert live is not None
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "redis:9"
+    assert live["spec"]["podManagementPolicy"] == "OrderedReady"
+
+
 async def test_figures_survive_a_redis_that_is_away() -> None:
     """Pods that do not reach it know none: what was told stays, and no rate leaps afterwards."""
     stage = Stage()

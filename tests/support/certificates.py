@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -78,3 +80,15 @@ def _builder(
 
 def _write(path: Path, certificate: x509.Certificate) -> None:
     path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def tls_secret(name: str, folder: Path) -> dict[str, Any]:
+    """A Secret of type kubernetes.io/tls with what `Authority.secret` wrote."""
+    files = ("tls.crt", "tls.key")
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": name},
+        "data": {file: base64.b64encode((folder / file).read_bytes()).decode() for file in files},
+    }

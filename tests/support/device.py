@@ -59,6 +59,7 @@ def call(
     content: object = None,
     body: bytes | None = None,
     host: str = "",
+    headers: Mapping[str, str] | None = None,
     timeout: float = 15,
 ) -> Answer:
     """Send one request and wait for its answer; an unreachable server is status 0.
@@ -69,11 +70,16 @@ def call(
         content: what to send as JSON.
         body: what to send as it is, instead.
         host: the Host header, if not the URL's.
+        headers: further ones, or others than JSON's.
         timeout: in seconds, for the whole of it.
     """
     if body is None:
         body = json.dumps(content).encode() if content is not None else b""
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        **(headers or {}),
+    }
     if host:
         headers["Host"] = host
     where = urlsplit(url)
@@ -156,6 +162,10 @@ class Fleet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Send no more, and wait until what was sent is acknowledged."""
         self._stop.set()
         self._thread.join(timeout=90)
         assert not self._thread.is_alive(), "samples of the fleet are still unacknowledged"

@@ -31,6 +31,7 @@ class Broker:
     Attributes:
         secret: a folder with its ca.crt, tls.crt and tls.key, for TLS; None for a plain one.
         password_file: of who may connect; None for everybody.
+        host: the address of this machine that it listens at.
     """
 
     port: int
@@ -38,11 +39,12 @@ class Broker:
     secret: Path | None = None
     password_file: Path | None = None
     options: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self) -> None:
         """Start and wait until it listens."""
@@ -56,7 +58,7 @@ class Broker:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
             except OSError:
                 time.sleep(0.02)
             else:
@@ -75,7 +77,7 @@ class Broker:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def _config(self) -> Iterator[str]:
-        yield f"listener {self.port} 127.0.0.1"
+        yield f"listener {self.port} {self.host}"
         yield f"persistence true\npersistence_location {self.folder}/"
         yield f"log_dest file {self.folder}/mosquitto.log\nlog_type all"
         yield "max_queued_messages 0"
@@ -109,11 +111,14 @@ def password_file(path: Path) -> Path:
 
 @contextmanager
 def mqtt_broker(
-    *options: str, secret: Path | None = None, password_file: Path | None = None
+    *options: str,
+    secret: Path | None = None,
+    password_file: Path | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[Broker]:
     """Run a broker while the body runs; `options` are further lines of its configuration."""
     with tempfile.TemporaryDirectory() as folder:
-        broker = Broker(free_port(), Path(folder), secret, password_file, options)
+        broker = Broker(free_port(), Path(folder), secret, password_file, options, host)
         broker.start()
         try:
             yield broker
@@ -136,7 +141,7 @@ class Publisher:
         self._sent = self._taken = 0
 
     def __enter__(self) -> Self:
-        self._client.connect("127.0.0.1", self._broker.port)
+        self._client.connect(self._broker.host, self._broker.port)
         self._client.loop_start()
         return self
 

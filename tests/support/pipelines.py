@@ -9,7 +9,7 @@ from typing import Any
 
 from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_INGEST, PATH_STATS
 from device import Answer, Sample, call, sample
-from kube import Kubectl, Manifest, condition, says
+from kube import Kubectl, Manifest, Refused, condition, says
 from polling import eventually
 
 API_VERSION = "anomalypipeline.io/v1alpha1"
@@ -82,6 +82,17 @@ class Pipeline:
             return True
 
         eventually(f"{self.name} is Ready", probe, within=within)
+
+    def kubectl_wait(self, condition: str, seconds: int) -> bool:
+        """`kubectl wait --for=condition=...`: whether it held before the time was up."""
+        asked = [f"--for=condition={condition}", f"{RESOURCE}/{self.name}", f"--timeout={seconds}s"]
+        try:
+            self.kubectl.run("wait", *asked, timeout=seconds + 60)
+        except Refused as refused:
+            if "timed out waiting" not in str(refused):
+                raise
+            return False
+        return True
 
     def await_condition(
         self, kind: str, status: str, reason: str = "", *, within: float = 60

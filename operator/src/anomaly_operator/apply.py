@@ -30,6 +30,10 @@ COLLECTED_SECONDS = 5.0
 """Between two looks at something that is on its way out: its end may come without an event."""
 
 
+_POD_MANAGEMENT = "podManagementPolicy"
+"""Of a StatefulSet; older ones have another, with which a broken pod is replaced by hand."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What became of one pass over the children."""
@@ -87,6 +91,8 @@ class Applier:
         applied: Applied,
     ) -> None:
         known = self._known(key, pipeline, ref)
+        if known is not None:
+            manifest = unchangeable(manifest, known)
         wanted = inventory.digest(manifest)
         if known is not None and _settled(manifest, known, applied.get(ref), wanted):
             return
@@ -211,6 +217,14 @@ def check_owner(pipeline: Pipeline, known: Child) -> None:
 
 def _leaving(reason: str, known: Child, how: str) -> Retry:
     return Retry(reason, f"{known.kind.kind} {known.name} {how}", at_most=COLLECTED_SECONDS)
+
+
+def unchangeable(manifest: Manifest, known: Child) -> Manifest:
+    """The manifest without what a live object was made without, and cannot get any more."""
+    if not known.ordered:
+        return manifest
+    spec = {name: value for name, value in manifest["spec"].items() if name != _POD_MANAGEMENT}
+    return {**manifest, "spec": spec}
 
 
 def _settled(manifest: Manifest, known: Child, record: tuple[str, str] | None, wanted: str) -> bool:

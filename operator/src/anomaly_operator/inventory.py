@@ -54,6 +54,8 @@ class Child:
     replicas: int | None
     owns_replicas: bool
     cluster_ip: str
+    ordered: bool
+    """A StatefulSet whose pods wait for each other, which cannot be changed."""
     status: Mapping[str, Any]
 
     @property
@@ -82,6 +84,7 @@ def child(manifest: Manifest) -> Child:
         replicas=spec.get("replicas"),
         owns_replicas=fieldowners.owns_replicas(meta.get("managedFields") or ()),
         cluster_ip=spec.get("clusterIP", "") if manifest["kind"] == "Service" else "",
+        ordered=spec.get("podManagementPolicy") == "OrderedReady",
         status=_status(manifest),
     )
 

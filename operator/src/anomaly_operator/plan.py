@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anomaly_operator import cluster, desired, inventory, kinds, names, render, spec
-from anomaly_operator.apply import OwnedByOther, check_owner
+from anomaly_operator.apply import OwnedByOther, check_owner, unchangeable
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.desired import redis
 from anomaly_operator.errors import ApiError, Retry
@@ -69,7 +69,9 @@ async def _change(api: Cluster, pipeline: Pipeline, manifest: Manifest) -> Chang
     live = await api.get(kind, meta["namespace"], meta["name"])
     try:
         if live is not None:
-            check_owner(pipeline, inventory.child(live))
+            known = inventory.child(live)
+            check_owner(pipeline, known)
+            manifest = unchangeable(manifest, known)
         result = await api.apply(manifest, dry_run=True)
     except OwnedByOther as foreign:
         return Change(REFUSED, label, f"exists and belongs to {foreign.owner}")

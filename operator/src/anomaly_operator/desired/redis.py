@@ -81,6 +81,9 @@ def stateful_set(pipeline: Pipeline, managed: ManagedRedis, credentials: str) ->
     spec: dict[str, Any] = {
         "replicas": 1,
         "serviceName": names.redis(pipeline.name),
+        # With OrderedReady a pod that never gets ready (a misspelt image) is never replaced, not
+        # even after the spec was corrected.
+        "podManagementPolicy": "Parallel",
         "revisionHistoryLimit": 3,
         "selector": {"matchLabels": selector},
         "template": template,
