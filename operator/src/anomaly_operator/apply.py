@@ -136,7 +136,7 @@ class Applier:
                 raise  # gone by now: the next try will do
         known = inventory.child(live)
         check_owner(pipeline, known)
-        return await self._change(key, pipeline, manifest, known)
+        return await self._change(key, pipeline, unchangeable(manifest, known), known)
 
     async def _change(
         self, key: Key, pipeline: Pipeline, manifest: Manifest, known: Child
