@@ -45,7 +45,7 @@ unit: setup ## Everything that needs no cluster, real Redis and broker included
 	@hack/ensure-chromium
 	@$(DEVCLUSTER) clients
 	$(RUN) pytest $(PARALLEL) -m "not e2e and not senders and not apiserver"
-	ANOMALY_KERNELS=python $(RUN) pytest $(PARALLEL) tests/dataplane/detectors tests/dataplane/state tests/dataplane/ingest/remote_write
+	ANOMALY_KERNELS=python $(RUN) pytest $(PARALLEL) tests/dataplane/detectors tests/dataplane/state tests/dataplane/ingest/{influx,otlp,remote_write,test_native.py}
 
 .PHONY: senders
 senders: setup ## Real senders (Telegraf and the like, built once) through outages of pod and Redis

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bench.snappy import compress
 
 SAMPLES = 500
+_OTLP_HEADERS = {"Content-Type": "application/x-protobuf"}
 START_MS = 1_767_225_600_000
 
 
@@ -40,7 +41,8 @@ class Body:
 def bodies() -> tuple[Body, ...]:
     """All of them; a pod serves those whose path its registry knows."""
     return (
-        Body("json", "JSON array", "/api/v1/ingest", {}, _json_array(), 0.8),
+        Body("json", "JSON array", "/api/v1/ingest", {}, _json_array(_samples()), 0.8),
+        Body("json", "JSON array, labels", "/api/v1/ingest", {}, _json_array(_labelled()), 0.8),
         Body(
             "json",
             "NDJSON",
@@ -50,6 +52,7 @@ def bodies() -> tuple[Body, ...]:
         ),
         Body("influx", "line protocol, v1", "/write", {}, _lines(), 1.2),
         Body("influx", "line protocol, v2", "/api/v2/write", {}, _lines(), 1.2),
+        Body("influx", "line protocol, 10 fields", "/write", {}, _lines_of_fields(10), 1.2),
         Body(
             "remote_write",
             "remote write 1.0",
@@ -69,14 +72,9 @@ def bodies() -> tuple[Body, ...]:
             compress(_remote_write_2()),
             0.8,
         ),
-        Body(
-            "otlp",
-            "OTLP, protobuf",
-            "/v1/metrics",
-            {"Content-Type": "application/x-protobuf"},
-            _otlp(),
-            2.0,
-        ),
+        Body("otlp", "OTLP, a gauge", "/v1/metrics", _OTLP_HEADERS, _otlp_gauge(), 2.0),
+        Body("otlp", "OTLP, a point a metric", "/v1/metrics", _OTLP_HEADERS, _otlp_single(), 2.0),
+        Body("otlp", "OTLP, histograms", "/v1/metrics", _OTLP_HEADERS, _otlp_histograms(), 2.0),
     )
 
 
@@ -90,8 +88,19 @@ def _samples() -> Iterable[Mapping[str, object]]:
         yield {"device_id": device, "metric": "temperature", "timestamp": START_MS, "value": value}
 
 
-def _json_array() -> bytes:
-    return json.dumps(list(_samples()), separators=(",", ":")).encode()
+def _labelled() -> Iterable[Mapping[str, object]]:
+    for device, value in _values():
+        labels = {"device": device, "site": "plant-7"}
+        yield {
+            "metric": "temperature",
+            "labels": labels,
+            "timestamp": START_MS / 1000,
+            "value": value,
+        }
+
+
+def _json_array(samples: Iterable[Mapping[str, object]]) -> bytes:
+    return json.dumps(list(samples), separators=(",", ":")).encode()
 
 
 def _lines() -> bytes:
@@ -99,6 +108,17 @@ def _lines() -> bytes:
         f"sensors,device_id={device},job=edge,site=plant-7 temperature={value} "
         f"{START_MS * 10**6}\n".encode()
         for device, value in _values()
+    )
+
+
+def _lines_of_fields(count: int) -> bytes:
+    """Lines as Telegraf writes them of a host's inputs: all figures of one thing in one line."""
+    figures = [value for _, value in _values()]
+    return b"".join(
+        f"cpu,cpu=cpu{i},host=edge-1 ".encode()
+        + b",".join(f"usage_{k}={figures[i + k]}".encode() for k in range(count))
+        + f" {START_MS * 10**6}\n".encode()
+        for i in range(0, SAMPLES, count)
     )
 
 
@@ -154,19 +174,68 @@ def _remote_write_2() -> bytes:
     return b"".join(_field(4, symbol) for symbol in symbols) + b"".join(series)
 
 
-def _otlp() -> bytes:
-    """One gauge with 500 points of two attributes each, as an SDK exports it."""
-    when = _varint(3 << 3 | 1) + struct.pack("<Q", START_MS * 10**6)
-    points = b"".join(
-        _field(
-            1,
-            when  # fields in the order of their numbers, as every library writes them
-            + _field(4, value)
-            + _field(7, _field(1, "device_id") + _field(2, _field(1, device)))
-            + _field(7, _field(1, "site") + _field(2, _field(1, "plant-7"))),
+_WHEN = struct.pack("<Q", START_MS * 10**6)
+
+
+def _eight(number: int, content: bytes) -> bytes:
+    """A field of eight bytes."""
+    return _varint(number << 3 | 1) + content
+
+
+def _attributes(number: int, device: str) -> bytes:
+    return _field(number, _field(1, "device_id") + _field(2, _field(1, device))) + _field(
+        number, _field(1, "site") + _field(2, _field(1, "plant-7"))
+    )
+
+
+def _point(device: str, value: float) -> bytes:
+    # Fields in the order of their numbers, as every library writes them.
+    return _field(1, _eight(3, _WHEN) + _field(4, value) + _attributes(7, device))
+
+
+def _otlp(metrics: Iterable[bytes]) -> bytes:
+    about = _field(1, _field(1, _field(1, "service.name") + _field(2, _field(1, "edge"))))
+    scope = _field(1, _field(1, "meter"))
+    return _field(1, about + _field(2, scope + b"".join(_field(2, metric) for metric in metrics)))
+
+
+def _otlp_gauge() -> bytes:
+    """One gauge with 500 points of two attributes each."""
+    points = b"".join(_point(device, value) for device, value in _values())
+    return _otlp([_field(1, "temperature") + _field(5, points)])
+
+
+def _otlp_single() -> bytes:
+    """500 counters with one point each, as an SDK exports what counts without attributes."""
+    start = _eight(2, _WHEN)
+    return _otlp(
+        _field(1, f"requests.{device}")
+        + _field(2, "Requests that were answered")
+        + _field(3, "{request}")
+        + _field(
+            7, _field(1, start + _eight(3, _WHEN) + _field(4, value)) + _field(2, 2) + _field(3, 1)
         )
         for device, value in _values()
     )
-    metric = _field(2, _field(1, "temperature") + _field(5, points))
-    about = _field(1, _field(1, _field(1, "service.name") + _field(2, _field(1, "edge"))))
-    return _field(1, about + _field(2, metric))
+
+
+def _otlp_histograms() -> bytes:
+    """A histogram of 250 points, each of which is two samples, with an SDK's usual 15 buckets."""
+    buckets = _field(6, struct.pack("<16Q", *range(16)))
+    bounds = _field(7, struct.pack("<15d", *map(float, range(15))))
+    points = b"".join(
+        _field(
+            1,
+            _eight(2, _WHEN)
+            + _eight(3, _WHEN)
+            + _eight(4, struct.pack("<Q", 120))
+            + _field(5, value)
+            + buckets
+            + bounds
+            + _attributes(9, device)
+            + _field(11, 0.5)
+            + _field(12, 14.5),
+        )
+        for device, value in list(_values())[: SAMPLES // 2]
+    )
+    return _otlp([_field(1, "latency") + _field(9, points + _field(2, 2))])

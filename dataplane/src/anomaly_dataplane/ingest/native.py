@@ -6,24 +6,16 @@ through sample by sample, in `salvage.py`, to name what is wrong and keep what i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.ingest.known_series import KnownSeries
-from anomaly_dataplane.ingest.native_sample import EXAMPLE
+from anomaly_dataplane.ingest.native_columns import columns
+from anomaly_dataplane.ingest.native_sample import EXAMPLE, Sample
 from anomaly_dataplane.ingest.parsed import BadSample, Parsed, too_many
 from anomaly_dataplane.ingest.salvage import salvage
 from anomaly_dataplane.ingest.telegraf import TelegrafParser
-from anomaly_dataplane.ingest.timestamps import (
-    MICROSECONDS_BELOW,
-    MILLISECONDS_BELOW,
-    SECONDS_BELOW,
-    UNTIMED_STEP_MS,
-    BadTimestamp,
-    milliseconds,
-)
+from anomaly_dataplane.ingest.timestamps import BadTimestamp
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import SeriesTable
 
@@ -47,16 +39,8 @@ _DECODE_FAULTS = (
 )
 
 
-class _Sample(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    metric: str
-    value: float
-    timestamp: int | float | str | None = None
-    labels: msgspec.Raw = msgspec.Raw(b"{}")
-    device_id: str | None = None
-
-
-_one = msgspec.json.Decoder(_Sample)
-_array = msgspec.json.Decoder(list[_Sample])
+_one = msgspec.json.Decoder(Sample)
+_array = msgspec.json.Decoder(list[Sample])
 
 
 class NativeParser:
@@ -103,43 +87,19 @@ class NativeParser:
         if len(body) > allowed * _SMALLEST_SAMPLE_BYTES and body.count(b"}") > allowed:
             raise too_many(self._max_samples)
 
-    def _columns(self, samples: Sequence[_Sample], now_ms: float) -> Batch:
+    def _columns(self, samples: list[Sample], now_ms: float) -> Batch:
         if len(samples) > self._max_samples:
             raise too_many(self._max_samples)
-        known = self._known
-        by_spelling = known.by_spelling
-        series = []
-        times = []
-        untimed_ms = now_ms
-        for sample in samples:
-            spelling = (sample.metric, bytes(sample.labels), sample.device_id)
-            found = by_spelling.get(spelling)
-            series.append(known.learn(spelling) if found is None else found)
-            raw = sample.timestamp
-            if raw is None:
-                times.append(untimed_ms)
-                untimed_ms += UNTIMED_STEP_MS
-            elif raw.__class__ is str:
-                times.append(milliseconds(raw))
-            # The lines of `timestamps.milliseconds`, here because a call a sample is a third more.
-            elif 0 <= raw < SECONDS_BELOW:  # type: ignore[operator]  # a number: str went above
-                times.append((raw * 1e6 + 0.5) // 1.0 / 1e3)  # type: ignore[operator]
-            elif SECONDS_BELOW <= raw < MILLISECONDS_BELOW:  # type: ignore[operator]
-                times.append((raw * 1e3 + 0.5) // 1.0 / 1e3)  # type: ignore[operator]
-            elif MILLISECONDS_BELOW <= raw < MICROSECONDS_BELOW:  # type: ignore[operator]
-                times.append((raw + 0.5) // 1.0 / 1e3)  # type: ignore[operator]
-            else:
-                times.append(milliseconds(raw))
-        return Batch(series, times, [sample.value for sample in samples])
+        return columns(samples, self._known, now_ms)
 
 
-def _decode(body: bytes, lines: bool) -> Sequence[_Sample]:
+def _decode(body: bytes, lines: bool) -> list[Sample]:
     if lines:
         return _one.decode_lines(body)
     if body.lstrip()[:1] == b"[":
         return _array.decode(body)
     try:
-        return (_one.decode(body),)
+        return [_one.decode(body)]
     except msgspec.DecodeError:
         # Mostly several objects, one a line. A fault of another kind shows up again.
         return _one.decode_lines(body)

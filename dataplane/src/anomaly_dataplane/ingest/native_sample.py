@@ -1,11 +1,13 @@
-"""Checks one sample of a faulty native body, and words what is wrong with it.
+"""One sample of the native protocol: as it is decoded, and what can be wrong with it.
 
-`salvage.py` calls it with the JSON value of each sample.
+`salvage.py` calls `check_sample` with the JSON value of each sample of a faulty body.
 """
 
 from __future__ import annotations
 
 import math
+
+import msgspec
 
 from anomaly_dataplane.ingest.known_series import KnownSeries
 from anomaly_dataplane.ingest.parsed import BadSample, Cause
@@ -24,6 +26,19 @@ _JSON_NAMES = {
     int: "a number",
     float: "a number",
 }
+
+
+NO_LABELS = msgspec.Raw(b"{}")
+
+
+class Sample(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A sample in which nothing is of the wrong type; its labels are read when they are new."""
+
+    metric: str
+    value: float
+    timestamp: int | float | str | None = None
+    labels: msgspec.Raw = NO_LABELS
+    device_id: str | None = None
 
 
 def check_sample(item: object, known: KnownSeries) -> tuple[Series, float | None, float]:

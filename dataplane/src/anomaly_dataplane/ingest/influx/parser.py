@@ -1,18 +1,18 @@
 """Line protocol: bytes in, columns out.
 
 `dialects.py` calls it. A sender's lines differ in value and time and seldom in anything else, so
-what stands before the value is looked up as it came; `line.py` reads what is new, has escapes in
-odd places or is broken.
+what stands before the value is looked up as it came, by `plain.py`; `line.py` reads what is new,
+has no timestamp, or is broken.
 """
 
 from __future__ import annotations
 
-import math
-import re
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from anomaly_dataplane.ingest.influx.line import BOOLEANS, Line, end_of_line, read_line
+from anomaly_dataplane.ingest.influx import plain
+from anomaly_dataplane.ingest.influx.line import Line, end_of_line, read_line
 from anomaly_dataplane.ingest.known_series import checked_series
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
 from anomaly_dataplane.ingest.timestamps import UNTIMED_STEP_MS, BadTimestamp, milliseconds
@@ -29,11 +29,6 @@ _ENTRY_BYTES = 150
 _MAX_KEY_BYTES = 4096
 _LINES_PER_SAMPLE = 4
 """Comments, blank lines and those with strings alone hold no sample; more of them are no use."""
-
-_BLANKS = (b"\t", b"\r", b"\v", b"\f")
-"""That float() and int() take around a number, and the format does not."""
-_STRING_FIELD = re.compile(rb'="(?:[^"\\]|\\.)*+"', re.DOTALL)
-_NOT_PLAIN = (ValueError, LookupError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +69,8 @@ class InfluxParser:
         self._max_samples = max_samples
         self._known: dict[str, Known] = {}
         self._known_bytes = 0
+        self._stamp = array("q", [0])
+        self._value = array("d", [0.0])
 
     def parse(self, body: bytes, *, unit: Unit, database: str, now_ms: float) -> Parsed:
         """The samples of a body: one for each field that is a number. It may hold none.
@@ -89,18 +86,9 @@ class InfluxParser:
         """
         if body.count(b"\n") > self._max_samples * _LINES_PER_SAMPLE:
             raise too_many(self._max_samples)
-        lines = _lines(body)
         slow = _SlowWay(self, database, unit, now_ms)
-        if unit.times and not any(blank in body for blank in _BLANKS):
-            self._columns(lines, unit, slow)
-        else:
-            slow.read_all(lines)
+        self._columns(_lines(body), slow)
         parsed = slow.parsed
-        if not math.isfinite(sum(parsed.batch.values)):
-            # There is what float() takes and the format does not, or a sum beyond all bounds.
-            slow = _SlowWay(self, database, unit, now_ms)
-            slow.read_all(lines)
-            parsed = slow.parsed
         if parsed.total > self._max_samples:
             raise too_many(self._max_samples)
         parsed.batch.size_bytes = len(body)
@@ -159,41 +147,34 @@ class InfluxParser:
         self._known.clear()
         self._known_bytes = 0
 
-    def _columns(self, lines: Sequence[bytes], unit: Unit, slow: _SlowWay) -> None:
-        parsed = slow.parsed
-        single, heads = slow.known.single, slow.known.heads
+    def _columns(self, lines: Sequence[bytes], slow: _SlowWay) -> None:
+        parsed, known = slow.parsed, slow.known
         batch, starts, rejected = parsed.batch, slow.starts, parsed.rejected
         series, times, values = batch.series, batch.times, batch.values
-        multiply, divide = unit.times, unit.per
+        single, heads = known.single, known.heads
+        stamp, value = self._stamp, self._value
+        last, last_ms = -1, 0.0
         for line in lines:
-            rest, _, stamp = line.rpartition(b" ")
-            key, _, text = rest.rpartition(b"=")
-            found = single.get(key)
-            try:
-                if found is not None:
-                    integer = text[-1] in b"iu" and len(text) < 22
-                    value = float(int(text[:-1])) if integer else float(text)
-                    # Both take 1_000 for 1000.
-                    if b"_" not in text and stamp.isdigit() and len(stamp) < 20:
-                        starts.append(len(series) + len(rejected))
-                        series.append(found)
-                        times.append((int(stamp) * multiply / divide + 0.5) // 1.0 / 1e3)
-                        values.append(value)
-                        continue
-                elif stamp.isdigit() and len(stamp) < 20:
-                    head, _, pairs = rest.partition(b" ")
-                    fields = heads.get(head)
-                    if fields is not None:
-                        found_all, numbers = _several(pairs, fields)
-                        starts.append(len(series) + len(rejected))
-                        time_ms = (int(stamp) * multiply / divide + 0.5) // 1.0 / 1e3
-                        series += found_all
-                        times += [time_ms] * len(numbers)
-                        values += numbers
-                        continue
-            except _NOT_PLAIN:
-                pass
-            slow.read(line)
+            found = single.get(plain.field(line, stamp, value))
+            if found is not None:
+                starts.append(len(series) + len(rejected))
+                series.append(found)
+                values.append(value[0])
+                count = 1
+            else:
+                before = len(series) + len(rejected)
+                count = plain.fields(line, heads, stamp, value, series, values)
+                if count < 0:
+                    slow.read(line)
+                    continue
+                starts.append(before)
+            if stamp[0] != last:
+                last = stamp[0]
+                last_ms = slow.time_ms(last)
+            if count == 1:
+                times.append(last_ms)
+            else:
+                times += [last_ms] * count
 
 
 class _SlowWay:
@@ -212,11 +193,6 @@ class _SlowWay:
         self._unit = unit
         self._untimed_ms = now_ms
 
-    def read_all(self, lines: Sequence[bytes]) -> None:
-        """Take all lines of a body."""
-        for line in lines:
-            self.read(line)
-
     def read(self, line: bytes) -> None:
         """Take one line."""
         parsed = self.parsed
@@ -228,7 +204,7 @@ class _SlowWay:
             read = read_line(line)
             if read is None:
                 return
-            time_ms = self._time(read.stamp)
+            time_ms = self._untimed() if read.stamp is None else self.time_ms(read.stamp)
             series = self._parser.series(self._database, read)
         except BadSample as bad:
             parsed.rejected.append(Rejection(index, bad.cause, bad.reason, len(self.starts)))
@@ -238,12 +214,12 @@ class _SlowWay:
         batch.times += [time_ms] * len(series)
         batch.values += [value for _, _, value in read.fields]
 
-    def _time(self, stamp: int | None) -> float:
-        if stamp is None:
-            # Lines of one request are several samples, not one and its repeats.
-            time_ms = self._untimed_ms
-            self._untimed_ms += UNTIMED_STEP_MS
-            return time_ms
+    def time_ms(self, stamp: int) -> float:
+        """Unix milliseconds of a timestamp.
+
+        Raises:
+            BadSample: it has more than 63 bits and no unit.
+        """
         unit = self._unit
         if unit.times:
             return (stamp * unit.times / unit.per + 0.5) // 1.0 / 1e3
@@ -252,31 +228,11 @@ class _SlowWay:
         except BadTimestamp as bad:
             raise BadSample(Cause.TIMESTAMP, str(bad)) from None
 
-
-def _several(pairs: bytes, known: dict[bytes, Series | None]) -> tuple[list[Series], list[float]]:
-    """Series and values of a line's fields.
-
-    Raises:
-        LookupError, ValueError, OverflowError: not all are known and written plainly.
-    """
-    series = []
-    values = []
-    if b'"' in pairs:
-        pairs = _STRING_FIELD.sub(b'="', pairs)
-    for pair in pairs.split(b","):
-        name, _, text = pair.partition(b"=")
-        found = known[name]
-        if found is None:
-            if text != b'"' and text not in BOOLEANS:
-                raise ValueError(text)
-            continue
-        integer = text[-1] in b"iu" and len(text) < 22
-        value = float(int(text[:-1])) if integer else float(text)
-        if b"_" in text:
-            raise ValueError(text)
-        series.append(found)
-        values.append(value)
-    return series, values
+    def _untimed(self) -> float:
+        """Lines of one request are several samples, not one and its repeats."""
+        time_ms = self._untimed_ms
+        self._untimed_ms += UNTIMED_STEP_MS
+        return time_ms
 
 
 def _lines(body: bytes) -> list[bytes]:
