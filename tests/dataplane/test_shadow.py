@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator
 
@@ -31,17 +30,10 @@ async def pod() -> AsyncIterator[RunningPod]:
         yield running
 
 
-async def metric(pod: RunningPod, name: str) -> float:
-    """The sum of a metric."""
-    text = (await pod.admin("/metrics")).text
-    lines = re.findall(rf"^anomaly_pipeline_{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
-    return sum(map(float, lines))
-
-
 async def settled(pod: RunningPod, name: str, wanted: float) -> None:
     """Wait for the shadow, which nobody else waits for."""
     async with asyncio.timeout(10):
-        while await metric(pod, name) != wanted:  # noqa: ASYNC110  # metrics tell no one
+        while await pod.counted(name) != wanted:  # noqa: ASYNC110  # metrics tell no one
             await asyncio.sleep(0.02)
 
 
@@ -64,10 +56,10 @@ async def test_it_tells_what_it_would_have_raised_and_nobody_else_hears(pod: Run
     assert answer.json["verdicts"][-1]["status"] == "ok"  # type: ignore[index]
 
     await settled(pod, "shadow_samples_total", len(body))
-    assert await metric(pod, "shadow_outliers_total") == 1
-    assert await metric(pod, "shadow_anomalies_total") == 1
-    assert await metric(pod, "anomalies_total") == 0
-    assert await metric(pod, "samples_accepted_total") == len(body)
+    assert await pod.counted("shadow_outliers_total") == 1
+    assert await pod.counted("shadow_anomalies_total") == 1
+    assert await pod.counted("anomalies_total") == 0
+    assert await pod.counted("samples_accepted_total") == len(body)
     assert (await pod.ask("/api/v1/anomalies?since=0")).json["anomalies"] == []
 
 

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from anomaly_dataplane.state.journal import catch_up
 from anomaly_dataplane.state.layout import COUNT
 from anomaly_dataplane.store import Totals
 from anomaly_dataplane.store.connect import connect
+from exposition import metric_in
 from polling import eventually
 from redis_server import RedisServer, free_port, redis_server
 
@@ -92,13 +92,7 @@ class PodProcess:
         """The sum of its own metric over all series with these labels; 0 if there is none."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{PATH_METRICS}") as answer:
             text = answer.read().decode()
-        total = 0.0
-        for series, value in re.findall(r"^(anomaly_pipeline_[^ ]+) ([^ ]+)$", text, re.MULTILINE):
-            bare, _, rest = series.partition("{")
-            wanted = all(f'{label}="{value_}"' in rest for label, value_ in labels.items())
-            if bare == f"anomaly_pipeline_{name}" and wanted:
-                total += float(value)
-        return total
+        return metric_in(text, name, **labels)
 
     def _end(self, number: signal.Signals) -> int:
         assert self.process is not None

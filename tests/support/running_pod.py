@@ -19,6 +19,7 @@ from anomaly_dataplane.settings import read_settings
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.telemetry import Telemetry
+from exposition import metric_in
 from samples import a_config
 
 
@@ -81,6 +82,14 @@ class RunningPod:
     async def accepted(self) -> int:
         """Samples that the store holds."""
         return (await self.pod.store.totals()).samples
+
+    async def series(self) -> int:
+        """Series that it holds."""
+        return (await self.pod.store.totals()).series
+
+    async def counted(self, name: str, **labels: str) -> float:
+        """The sum of a metric over all its series with these labels."""
+        return metric_in((await self.admin("/metrics")).text, name, **labels)
 
 
 @contextlib.asynccontextmanager

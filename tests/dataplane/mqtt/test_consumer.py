@@ -35,16 +35,9 @@ def config_for(broker: Broker, uid: str, **mqtt: object) -> PipelineConfig:
     )
 
 
-async def metric(pod: RunningPod, name: str) -> float:
-    text = (await pod.admin("/metrics")).text
-    lines = [line for line in text.splitlines() if line.startswith(f"anomaly_pipeline_{name} ")]
-    lines += [line for line in text.splitlines() if line.startswith(f"anomaly_pipeline_{name}{{")]
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
-
-
 async def until_metric(pod: RunningPod, name: str, value: float) -> None:
     deadline = time.monotonic() + 20
-    while (seen := await metric(pod, name)) != value:
+    while (seen := await pod.counted(name)) != value:
         assert time.monotonic() < deadline, f"{name} is {seen}, not {value}"
         await asyncio.sleep(0.02)
 
@@ -115,7 +108,7 @@ async def test_a_retained_message_is_no_new_sample(broker: Broker) -> None:
         with Publisher(broker) as publisher:
             publisher.send("sensors/cellar/t-9/temperature", "20", retain=True)
         await until_metric(pod, "samples_accepted_total", 1)
-        assert await metric(pod, "samples_rejected_total") == 0
+        assert await pod.counted("samples_rejected_total") == 0
     with Publisher(broker) as publisher:
         publisher.send("sensors/cellar/t-9/temperature", b"", retain=True)
 
@@ -130,7 +123,7 @@ async def test_nothing_is_acknowledged_before_its_commit(broker: Broker) -> None
         await asyncio.sleep(0.3)
         consumer = pod.pod.consumer
         assert consumer is not None
-        assert await metric(pod, "mqtt_waiting_messages") <= 20
+        assert await pod.counted("mqtt_waiting_messages") <= 20
         assert (await pod.pod.store.totals()).samples == 0
         store.gate.set()
         await until_metric(pod, "samples_accepted_total", 200)
@@ -168,7 +161,7 @@ async def test_credentials_and_certificates_come_from_the_mounted_secret(tmp_pat
         config = config_for(broker, "secured", tls={"enabled": True})
         async with running_pod(config, ANOMALY_MQTT_SECRET_DIR=str(mounted)) as pod:
             deadline = time.monotonic() + 20
-            while await metric(pod, "mqtt_connection_failures_total") < 1:
+            while await pod.counted("mqtt_connection_failures_total") < 1:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)
             (mounted / "password").write_text(f"{PASSWORD}\n")
