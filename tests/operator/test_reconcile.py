@@ -532,6 +532,21 @@ async def test_figures_change_at_most_once_a_minute() -> None:
     assert stage.says(Type.DATA_FLOWING) == ("True", "SamplesArriving")
 
 
+async def test_the_first_rate_is_shown_as_soon_as_it_is_known() -> None:
+    """With the second look at the figures, in the column and in DataFlowing."""
+    stage = Stage()
+    stage.stats.answer = some_stats(samples=100, series=1, last_sample=stage.now())
+    await stage.settle()
+    assert "samplesPerSecond" not in stage.resource()["status"]
+
+    stage.seconds += 30
+    stage.stats.answer = some_stats(samples=700, series=1, last_sample=stage.now())
+    await stage.reconcile()
+
+    assert stage.resource()["status"]["samplesPerSecond"] == "20"
+    assert "at 20 a second" in stage.condition(Type.DATA_FLOWING)["message"]
+
+
 async def test_a_redis_of_before_keeps_what_cannot_be_changed() -> None:
     """A new one has its broken pod replaced after a correction; an old one is not refused."""
     stage = Stage()

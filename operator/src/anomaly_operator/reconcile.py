@@ -159,7 +159,7 @@ class Reconciler:
         fresh = now - memory.figures_written >= FIGURES_SECONDS
         before = body.get("status") or {}
         after = status.compute(pipeline, observed, before, fresh_figures=fresh)
-        if fresh and any(before.get(name) != after.get(name) for name in status.FIGURES):
+        if any(before.get(name) != after.get(name) for name in status.FIGURES):
             memory.figures_written = now
         if planned:
             after["plan"] = plan.status(await plan.changes(self._cluster, pipeline))

@@ -40,6 +40,9 @@ def compute(
         before: the status as it was.
         fresh_figures: whether the figures may change now.
     """
+    # The first rate is news: it need not wait for the minute that began with the first figures.
+    first_rate = observed.samples_per_second is not None and "samplesPerSecond" not in before
+    fresh_figures = fresh_figures or first_rate
     verdicts = checks.verdicts(pipeline, observed)
     verdicts[Type.READY] = conditions.ready(verdicts)
     if not fresh_figures:

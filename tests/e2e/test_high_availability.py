@@ -1,0 +1,92 @@
+"""Two operators: the one that acts is killed, and the other takes over within 20 s."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from installation import Helm
+from kube import Kubectl
+from pipelines import RESOURCE, Pipeline, noise
+from polling import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+LEASE = "anomaly-operator"
+HANDED_OVER_WITHIN = 20.0
+SPEC: dict[str, Any] = {
+    "autoscaling": {"enabled": False},
+    "networkPolicy": {
+        "enabled": True,
+        "allowFrom": [{"namespaceSelector": {}}],
+        "allowTo": [{"ports": [{"port": 9093, "protocol": "TCP"}]}],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def pair(operator: Kubectl, helm: Helm, values: dict[str, Any]) -> Iterator[Kubectl]:
+    """The release with two replicas; one again when the stories are told."""
+    helm.install({**values, "replicas": 2})
+    yield operator
+    helm.install(values)
+
+
+@pytest.fixture(scope="module")
+def pipeline(pair: Kubectl, kubectl: Kubectl, ingress: str) -> Iterator[Pipeline]:
+    """A pipeline behind network policies."""
+    pipeline = Pipeline(kubectl, "looked-after", ingress)
+    pipeline.apply(SPEC)
+    pipeline.await_ready()
+    yield pipeline
+    kubectl.delete(RESOURCE, pipeline.name, wait=False)
+
+
+def leader(system: Kubectl) -> str:
+    """The pod that holds the Lease."""
+    holder = system.need("lease", LEASE)["spec"].get("holderIdentity") or ""
+    return str(holder).partition("_")[0]
+
+
+def test_a_killed_leader_is_replaced_within_20_seconds(pair: Kubectl, pipeline: Pipeline) -> None:
+    """From the kill by force until what was broken meanwhile is healed by the other."""
+    first = leader(pair)
+    pods = {pod["metadata"]["name"] for pod in pair.list("pods", f"app.kubernetes.io/name={LEASE}")}
+    assert first in pods
+    assert len(pods) == 2
+
+    pair.delete("pod", first, "--grace-period=0", "--force", wait=False)
+    killed = time.monotonic()
+    pipeline.kubectl.delete("service", pipeline.name, wait=False)
+    eventually(
+        "the Service is back",
+        lambda: pipeline.kubectl.get("service", pipeline.name),
+        within=60,
+    )
+
+    assert time.monotonic() - killed < HANDED_OVER_WITHIN
+    assert leader(pair) != first
+    pipeline.await_ready()
+    pipeline.send_until_taken(noise("after", "the-kill", 1))
+
+
+def test_network_policies_are_in_place_and_let_work_go_on(pipeline: Pipeline) -> None:
+    """For the pods and for Redis. `make cluster` has a network that enforces none of them."""
+    found = pipeline.children(["networkpolicies"])
+
+    assert set(found) == {
+        f"NetworkPolicy/{pipeline.name}",
+        f"NetworkPolicy/{pipeline.name}-redis",
+    }
+    redis = found[f"NetworkPolicy/{pipeline.name}-redis"]["spec"]
+    (rule,) = redis["ingress"]
+    selected = rule["from"][0]["podSelector"]["matchLabels"]
+    pod = pipeline.pods()[0]["metadata"]["labels"]
+    assert selected.items() <= pod.items()
+    assert redis["podSelector"]["matchLabels"].items() <= (
+        pipeline.pods("redis")[0]["metadata"]["labels"].items()
+    )
+    pipeline.send_until_taken(noise("behind", "policies", 1))
