@@ -50,6 +50,10 @@ def _table(fed: list[Target]) -> str:
             f"{target.name[:52]:<52} {tally.inputs:>11,} {tally.taken:>10,} {tally.partly:>10,}"
             f" {tally.refused:>10,} {tally.slowest_seconds * 1e3:>6.1f} ms"
         )
+    rows += [
+        f"{protocol:<52} {sum(t.tally.inputs for t in fed if t.protocol == protocol):>11,}"
+        for protocol in dict.fromkeys(target.protocol for target in fed)
+    ]
     return "\n".join(rows)
 
 

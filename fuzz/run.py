@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,12 @@ def feed(target: Target, data: bytes) -> None:
         raise Finding(f"took {seconds:.1f} s")
 
 
+def shares_of(targets: Sequence[Target], inputs: int) -> list[int]:
+    """How many inputs each target gets: each protocol as many, however many ways lead to it."""
+    ways = Counter(target.protocol for target in targets)
+    return [-(-inputs // (len(ways) * ways[target.protocol])) for target in targets]
+
+
 def run(
     targets: Sequence[Target],
     inputs: int,
@@ -58,7 +65,7 @@ def run(
     seed: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Found | None:
-    """Feed each target its share; returns the first thing found.
+    """Feed each target its share, as `shares_of` has it; returns the first thing found.
 
     Args:
         targets: to feed.
@@ -68,10 +75,10 @@ def run(
         tell: is told now and then how far it is.
     """
     started = time.monotonic()
-    share = -(-inputs // len(targets))
-    for number, target in enumerate(targets):
+    shares = shares_of(targets, inputs)
+    for number, (target, share) in enumerate(zip(targets, shares, strict=True), 1):
         mutator = Mutator(seeds(target.protocol), random.Random(f"{seed} {target.name}"))  # noqa: S311
-        until = started + seconds * (number + 1) / len(targets)
+        until = started + seconds * sum(shares[:number]) / sum(shares)
         for fed in range(share):
             if fed % _LOOK_EVERY == 0:
                 # A hang ends the process and shows where it hung.

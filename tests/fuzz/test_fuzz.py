@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from fuzz.mutations import Mutator
-from fuzz.run import feed, run
+from fuzz.run import feed, run, shares_of
 from fuzz.seeds import seeds
 from fuzz.targets import Finding, Tally, Target, check, targets
 from hypothesis import given
@@ -48,6 +48,14 @@ def test_the_seeds_themselves_get_through(target: Target) -> None:
 
 def test_every_protocol_is_fuzzed() -> None:
     assert len({target.protocol for target in TARGETS}) == len(PROTOCOLS) + 2
+
+
+def test_every_protocol_gets_as_many_inputs() -> None:
+    """However many paths and headers lead to it."""
+    shares: dict[str, int] = {}
+    for target, share in zip(TARGETS, shares_of(TARGETS, 600_000), strict=True):
+        shares[target.protocol] = shares.get(target.protocol, 0) + share
+    assert all(100_000 <= share < 100_100 for share in shares.values())
 
 
 def a_target(react: Callable[[bytes], None]) -> Target:

@@ -31,7 +31,7 @@ from otlp_writer import (
     request,
     total,
 )
-from protobuf_writer import UNKNOWN, part
+from protobuf_writer import UNKNOWN, eight, number, part
 
 NOW = 1_767_225_600_000.0
 MAX_SAMPLES = 1000
@@ -482,3 +482,58 @@ def test_a_point_with_nothing_in_it_is_rejected(make: Make, encode: Encode) -> N
     parsed = make(SeriesTable(4), MAX_SAMPLES).parse(encode(message))
     assert len(parsed.rejected) == 2
     assert not parsed.batch.series
+
+
+ATTRIBUTE_A, ATTRIBUTE_B = (each.SerializeToString() for each in attributes({"a": "1", "b": "2"}))
+WHEN = eight(3, round(NOW * 1e6))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WHEN + eight(4, 1.5) + part(7, ATTRIBUTE_A) + part(7, ATTRIBUTE_B),
+        part(7, ATTRIBUTE_A) + part(7, ATTRIBUTE_B) + eight(4, 1.5) + WHEN,
+        part(7, ATTRIBUTE_A) + WHEN + part(7, ATTRIBUTE_B) + eight(4, 1.5),
+        eight(6, 7) + WHEN + eight(4, 1.5) + part(7, ATTRIBUTE_A) + part(7, ATTRIBUTE_B),
+        UNKNOWN + WHEN + eight(4, 1.5) + UNKNOWN + part(7, ATTRIBUTE_A) + part(7, ATTRIBUTE_B),
+        WHEN + eight(4, 1.5) + part(7, ATTRIBUTE_A) + part(7, ATTRIBUTE_B) + number(8, 0),
+    ],
+    ids=["usual", "backwards", "scattered", "two values", "unknown fields", "flags of nothing"],
+)
+def test_a_point_may_be_written_in_any_order(content: bytes) -> None:
+    """As protobuf allows; the last of two values counts. It is one series in all of them."""
+    metric = part(1, "m") + part(5, part(1, content))
+    body = part(1, part(2, part(2, metric)))
+    assert found(parse(parser_of(BinaryParser), body)) == [('m{a="1",b="2"}', NOW, 1.5)]
+
+
+def test_metrics_that_differ_in_kind_alone_are_told_apart() -> None:
+    """Nor is what stands in a gauge taken for what stands beside it."""
+    point_of = part(1, WHEN + eight(4, 1.5))
+    bodies = [
+        part(1, "m") + part(7, point_of + number(2, 2) + number(3, 1)),
+        part(1, "m") + part(7, point_of) + number(2, 2) + number(3, 1),
+        part(1, "m") + part(5, point_of + number(2, 2) + number(3, 1)),
+    ]
+    for order in (bodies, bodies[::-1]):
+        parser = BinaryParser(SeriesTable(4), MAX_SAMPLES)
+        for metric in order:
+            parser.parse(part(1, part(2, part(2, metric))))
+    assert [described.grows for described in parser._metrics.known.values()] == [False, False, True]
+
+
+def test_the_last_of_several_kinds_counts() -> None:
+    """Which no library writes."""
+    one, two = (part(1, WHEN + eight(4, value)) for value in (1.0, 2.0))
+    metric = part(1, "m") + part(5, one) + part(7, two)
+    body = part(1, part(2, part(2, metric)))
+    assert found(parse(parser_of(BinaryParser), body)) == [("m", NOW, 2.0)]
+
+
+def test_a_count_may_have_64_bits() -> None:
+    content = WHEN + eight(4, 2**64 - 1) + eight(5, 1.5)
+    body = part(1, part(2, part(2, part(1, "m") + part(9, part(1, content)))))
+    assert found(parse(parser_of(BinaryParser), body)) == [
+        ("m_count", NOW, float(2**64)),
+        ("m_sum", NOW, 1.5),
+    ]

@@ -1,14 +1,13 @@
 """OTLP in protobuf. Bytes in, columns out.
 
-A point is written in the order of its fields: times and value, which have fixed sizes, and then the
-attributes. So the rest of a point is the spelling of its series; that it is whole attributes and
-nothing else is made sure when a spelling is learnt.
+A metric without its points and a point's attributes are spelled alike every time, so `reading.py`
+gives them as they are and they are looked up. Only what is new is decoded as a message.
 """
 
 from __future__ import annotations
 
 import base64
-import struct
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +15,7 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from anomaly_dataplane.errors import BadPayload
+from anomaly_dataplane.ingest.otlp import reading
 from anomaly_dataplane.ingest.otlp.attributes import Attribute, resource_labels
 from anomaly_dataplane.ingest.otlp.messages_pb2 import (
     AnyValue,
@@ -44,14 +44,6 @@ from anomaly_dataplane.ingest.spellings import Spellings
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series, SeriesTable
 
-_START_TAG = 0x11
-_START_BYTES = 9
-_USUAL = struct.Struct("<BQBd")
-"""Tag of the time, time, tag of the value, value."""
-_TIME_TAG, _DOUBLE_TAG, _INT_TAG = 0x19, 0x21, 0x31
-_VALUE_AT = 10
-_USUAL_BYTES = _USUAL.size
-
 M = TypeVar("M", bound=Message)
 
 
@@ -63,6 +55,22 @@ class _Origin:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a metric says beside its points.
+
+    Attributes:
+        grows: its values are cumulative and never fall.
+        prefix: what the spelling of each of its series starts with.
+    """
+
+    origin: _Origin
+    name: str
+    kind: str
+    grows: bool
+    prefix: bytes
+
+
 class BinaryParser:
     """Parses requests of at most `max_samples` samples."""
 
@@ -71,8 +79,12 @@ class BinaryParser:
         self._max_samples = max_samples
         self._origins: Spellings[_Origin] = Spellings()
         self._numbered = 0
+        self._metrics: Spellings[_Described] = Spellings()
         self._numbers: Spellings[Series] = Spellings()
         self._histograms: Spellings[tuple[Series, Series]] = Spellings()
+        self._time = array("q", [0])
+        self._figures = array("d", [0.0, 0.0, 0.0])
+        self._last, self._last_ms = 0, 0.0
 
     def parse(self, body: bytes) -> Parsed:
         """The samples of a body; there may be none.
@@ -87,7 +99,7 @@ class BinaryParser:
             origin = self._origin(metrics.resource)
             for scope in metrics.scope_metrics:
                 for metric in self._decode(ScopeMetrics, scope).metrics:
-                    self._metric(self._decode(Metric, metric), origin, parsed)
+                    self._metric(metric, origin, parsed)
         return parsed
 
     def _decode(self, kind: type[M], spelled: bytes) -> M:
@@ -108,69 +120,68 @@ class BinaryParser:
             self._origins.remember(spelled, origin)
         return origin
 
-    def _metric(self, metric: Metric, origin: _Origin, parsed: Parsed) -> None:
-        kind = metric.WhichOneof("data")
-        if kind is None:
-            return
-        data: Points = getattr(metric, kind)
-        if len(data.data_points) + parsed.total > self._max_samples:
+    def _metric(self, spelled: bytes, origin: _Origin, parsed: Parsed) -> None:
+        points: list[bytes] = []
+        said = reading.metric(spelled, points, self._max_samples)
+        metric = None
+        if said is not None:
+            said = b"%d %b" % (origin.number, said)
+            metric = self._metrics.known.get(said)
+        if metric is None:
+            message = self._decode(Metric, spelled)
+            metric, points = _described(message, origin), list(_points(message))
+            if said is not None:
+                self._metrics.remember(said, metric)
+        if len(points) + parsed.total > self._max_samples:
             raise too_many(self._max_samples)
-        if kind in UNSUPPORTED:
-            for _ in data.data_points:
-                reject(parsed, Cause.UNSUPPORTED, metric.name, UNSUPPORTED[kind])
-            return
-        grows = data.aggregation_temporality == CUMULATIVE
-        if kind == "histogram":
-            self._take_histograms(metric.name, data.data_points, origin, grows, parsed)
-            return
-        grows = grows and kind == "sum" and data.is_monotonic
-        self._take_numbers(metric.name, data.data_points, origin, grows, parsed)
+        if metric.kind in UNSUPPORTED:
+            for _ in points:
+                reject(parsed, Cause.UNSUPPORTED, metric.name, UNSUPPORTED[metric.kind])
+        elif metric.kind == "histogram":
+            self._take_histograms(metric, points, parsed)
+        else:
+            self._take_numbers(metric, points, parsed)
 
-    def _take_numbers(
-        self, name: str, points: Sequence[bytes], origin: _Origin, grows: bool, parsed: Parsed
-    ) -> None:
+    def _time_ms(self, nanos: int) -> float:
+        """`time_ms`, for the points of one request mostly share theirs."""
+        if nanos != self._last:
+            self._last_ms = time_ms(nanos)
+            self._last = nanos
+        return self._last_ms
+
+    def _take_numbers(self, metric: _Described, points: Sequence[bytes], parsed: Parsed) -> None:
         """Add the points of a gauge or a sum."""
-        add_series = parsed.batch.series.append
-        add_time = parsed.batch.times.append
-        add_value = parsed.batch.values.append
-        series_by = self._numbers.known.get
-        prefix = _prefix(origin, name, grows)
-        read = _USUAL.unpack_from
-        last, last_ms = 0, 0.0
+        batch = parsed.batch
+        series_by, prefix = self._numbers.known.get, metric.prefix
+        time, value = self._time, self._figures
         for spelled in points:
-            at = _START_BYTES if spelled and spelled[0] == _START_TAG else 0
-            end = at + _USUAL_BYTES
-            series = series_by(prefix + spelled[end:])
-            if series is not None and len(spelled) >= end:
-                time_tag, nanos, value_tag, value = read(spelled, at)
-                if value_tag == _INT_TAG:
-                    value = float(
-                        int.from_bytes(spelled[at + _VALUE_AT : end], "little", signed=True)
-                    )
-                    value_tag = _DOUBLE_TAG
-                if time_tag == _TIME_TAG and value_tag == _DOUBLE_TAG and value - value == 0.0:
-                    if nanos != last:
-                        try:
-                            last_ms = time_ms(nanos)
-                        except BadSample as bad:
-                            reject(parsed, bad.cause, name, bad.reason)
-                            continue
-                        last = nanos
-                    add_series(series)
-                    add_time(last_ms)
-                    add_value(value)
-                    continue
-            self._take_number(name, spelled, origin, grows, parsed)
+            attributes = reading.number(spelled, time, value)
+            series = None if attributes is None else series_by(prefix + attributes)
+            number = value[0]
+            if series is None or number - number != 0.0:
+                self._take_number(metric, spelled, attributes, parsed)
+                continue
+            try:
+                at_ms = self._last_ms if time[0] == self._last else self._time_ms(time[0])
+            except BadSample as bad:
+                reject(parsed, bad.cause, metric.name, bad.reason)
+                continue
+            batch.series.append(series)
+            batch.times.append(at_ms)
+            batch.values.append(number)
 
     def _take_number(
-        self, name: str, spelled: bytes, origin: _Origin, grows: bool, parsed: Parsed
+        self, metric: _Described, spelled: bytes, attributes: bytes | None, parsed: Parsed
     ) -> None:
-        """Add a point whose series is not known, or that is not written as usual."""
+        """Add a point whose series is not known, or that says something rare."""
         point = self._decode(NumberDataPoint, spelled)
         try:
-            attributes = _attributes(map(KeyValue.FromString, point.attributes))
-            series = self._series.one(name, origin.labels, attributes, cumulative=grows)
-            self._learn(spelled, _prefix(origin, name, grows), series)
+            found = _attributes(map(KeyValue.FromString, point.attributes))
+            series = self._series.one(
+                metric.name, metric.origin.labels, found, cumulative=metric.grows
+            )
+            if attributes is not None:
+                self._numbers.remember(metric.prefix + attributes, series)
             at_ms = time_ms(point.time_unix_nano)
             if point.flags & NO_RECORDED_VALUE:
                 parsed.closed.append((series, at_ms))
@@ -180,64 +191,75 @@ class BinaryParser:
                 raise BadSample(Cause.VALUE, "a point has no value")
             add(parsed, series, at_ms, float(getattr(point, which)))
         except BadSample as bad:
-            reject(parsed, bad.cause, name, bad.reason)
+            reject(parsed, bad.cause, metric.name, bad.reason)
         except DecodeError:
-            reject(parsed, Cause.SYNTAX, name, "an attribute is none in UTF-8")
+            reject(parsed, Cause.SYNTAX, metric.name, "an attribute is none in UTF-8")
 
-    def _learn(self, spelled: bytes, prefix: bytes, series: Series) -> None:
-        """Remember the attributes of a point that is written as usual."""
-        end = _USUAL_BYTES + (_START_BYTES if spelled and spelled[0] == _START_TAG else 0)
-        if len(spelled) < end or spelled[end - _USUAL_BYTES] != _TIME_TAG:
-            return
-        if spelled[end - _USUAL_BYTES + _VALUE_AT - 1] not in (_DOUBLE_TAG, _INT_TAG):
-            return
-        try:
-            rest = NumberDataPoint.FromString(spelled[end:])
-        except DecodeError:
-            return
-        if rest.WhichOneof("value") is None and not rest.time_unix_nano and not rest.flags:
-            self._numbers.remember(prefix + spelled[end:], series)
-
-    def _take_histograms(
-        self, name: str, points: Sequence[bytes], origin: _Origin, grows: bool, parsed: Parsed
-    ) -> None:
-        """Add sum and count of a histogram's points."""
-        prefix = _prefix(origin, name, grows)
+    def _take_histograms(self, metric: _Described, points: Sequence[bytes], parsed: Parsed) -> None:
+        """Add count and sum of a histogram's points."""
+        time, figures = self._time, self._figures
         for spelled in points:
-            point = self._decode(HistogramDataPoint, spelled)
-            try:
-                counts, sums = self._pair(name, prefix, point.attributes, origin, grows)
-                at_ms = time_ms(point.time_unix_nano)
-            except BadSample as bad:
-                reject(parsed, bad.cause, name, bad.reason)
-                continue
-            except DecodeError:
-                reject(parsed, Cause.SYNTAX, name, "an attribute is none in UTF-8")
-                continue
-            if point.flags & NO_RECORDED_VALUE:
-                parsed.closed += [(counts, at_ms), (sums, at_ms)]
-                continue
-            add(parsed, counts, at_ms, float(point.count))
-            if point.HasField("sum"):
-                add(parsed, sums, at_ms, point.sum)
+            attributes = reading.histogram(spelled, time, figures)
+            pair = None
+            if attributes is not None:
+                pair = self._histograms.known.get(metric.prefix + attributes)
+            if pair is None:
+                self._take_histogram(metric, spelled, attributes, parsed)
+            else:
+                try:
+                    at_ms = self._time_ms(time[0])
+                except BadSample as bad:
+                    reject(parsed, bad.cause, metric.name, bad.reason)
+                    continue
+                counts, sums = pair
+                add(parsed, counts, at_ms, figures[0])
+                if figures[2]:
+                    add(parsed, sums, at_ms, figures[1])
             if parsed.total > self._max_samples:
                 raise too_many(self._max_samples)
 
-    def _pair(
-        self, name: str, prefix: bytes, spelled: Sequence[bytes], origin: _Origin, grows: bool
-    ) -> tuple[Series, Series]:
-        """The series of a histogram's count and sum."""
-        spelling = prefix + b"".join(len(each).to_bytes(4, "little") + each for each in spelled)
-        pair = self._histograms.known.get(spelling)
-        if pair is None:
-            attributes = _attributes(map(KeyValue.FromString, spelled))
+    def _take_histogram(
+        self, metric: _Described, spelled: bytes, attributes: bytes | None, parsed: Parsed
+    ) -> None:
+        """Add a point whose series are not known, or that says something rare."""
+        point = self._decode(HistogramDataPoint, spelled)
+        try:
+            found = _attributes(map(KeyValue.FromString, point.attributes))
             counts, sums = (
-                self._series.one(name, origin.labels, attributes, cumulative=grows, part=part)
+                self._series.one(
+                    metric.name, metric.origin.labels, found, cumulative=metric.grows, part=part
+                )
                 for part in ("_count", "_sum")
             )
-            pair = counts, sums
-            self._histograms.remember(spelling, pair)
-        return pair
+            if attributes is not None:
+                self._histograms.remember(metric.prefix + attributes, (counts, sums))
+            at_ms = time_ms(point.time_unix_nano)
+        except BadSample as bad:
+            reject(parsed, bad.cause, metric.name, bad.reason)
+            return
+        except DecodeError:
+            reject(parsed, Cause.SYNTAX, metric.name, "an attribute is none in UTF-8")
+            return
+        if point.flags & NO_RECORDED_VALUE:
+            parsed.closed += [(counts, at_ms), (sums, at_ms)]
+            return
+        add(parsed, counts, at_ms, float(point.count))
+        if point.HasField("sum"):
+            add(parsed, sums, at_ms, point.sum)
+
+
+def _points(message: Metric) -> Sequence[bytes]:
+    kind = message.WhichOneof("data")
+    return getattr(message, kind).data_points if kind is not None else ()
+
+
+def _described(message: Metric, origin: _Origin) -> _Described:
+    kind = message.WhichOneof("data") or "gauge"
+    data: Points = getattr(message, kind)
+    grows = data.aggregation_temporality == CUMULATIVE
+    if kind != "histogram":
+        grows = grows and kind == "sum" and data.is_monotonic
+    return _Described(origin, message.name, kind, grows, _prefix(origin, message.name, grows))
 
 
 def _prefix(origin: _Origin, name: str, grows: bool) -> bytes:

@@ -3,10 +3,10 @@ cimport cython
 from cpython.array cimport array
 
 from anomaly_dataplane.detectors cimport pointers
-from anomaly_dataplane.ingest.remote_write cimport doubles
+from anomaly_dataplane.ingest cimport eight_bytes, wire
 from anomaly_dataplane.store cimport octets
 
-cdef Py_ssize_t NUMBER_BYTES, _DOUBLE_BYTES, _LONGEST_VARINT
+cdef Py_ssize_t NUMBER_BYTES, _DOUBLE_BYTES
 cdef int _REFERENCES, _SAMPLE, _METADATA, _VALUE, _TIME, _START, _KIND
 
 @cython.locals(
@@ -27,7 +27,3 @@ cdef Py_ssize_t _spell(
 cdef bint _point(
     unsigned char* source, Py_ssize_t at, Py_ssize_t end, double* instant
 ) noexcept nogil
-@cython.locals(place=Py_ssize_t)
-cdef Py_ssize_t _behind(unsigned char* source, Py_ssize_t at, Py_ssize_t end) noexcept nogil
-@cython.locals(found=cython.longlong)
-cdef long long _varint(unsigned char* source, Py_ssize_t at, Py_ssize_t behind) noexcept nogil

@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 
 from anomaly_dataplane.detectors import pointers
-from anomaly_dataplane.ingest.remote_write import doubles
+from anomaly_dataplane.ingest import eight_bytes, wire
 from anomaly_dataplane.store import octets
 
 NUMBER_BYTES = 4
@@ -18,7 +18,6 @@ _REFERENCES, _SAMPLE, _METADATA = 0x0A, 0x12, 0x2A  # tags in a series
 _VALUE, _TIME, _START = 0x09, 0x10, 0x18  # tags in a sample
 _KIND = 0x08  # the first tag in metadata, if the kind is said
 _DOUBLE_BYTES = 8
-_LONGEST_VARINT = 8  # bytes: more would be a time beyond the year 2 000 000, or a negative one
 
 
 def read(spelled: bytes, numbers: bytes, point: array[float]) -> bytes:
@@ -66,10 +65,10 @@ def _spell(source: bytes, at: int, end: int, numbers: bytes, symbols: int, into:
     """Write the number of each symbol that is referred to; returns how much, -1 if one is not."""
     written = 0
     while at < end:
-        behind = _behind(source, at, end)
+        behind = wire.behind(source, at, end)
         if behind < 0:
             return -1
-        reference = _varint(source, at, behind)
+        reference = wire.varint(source, at, behind)
         if reference >= symbols:
             return -1
         place = NUMBER_BYTES * reference
@@ -82,30 +81,14 @@ def _point(source: bytes, at: int, end: int, instant: array[float]) -> bool:
     """Put time and value of a sample in their places; says whether they were all there was."""
     instant[0] = instant[1] = 0.0
     if at + _DOUBLE_BYTES < end and source[at] == _VALUE:
-        instant[1] = doubles.read(source, at + 1)
+        instant[1] = eight_bytes.real(source, at + 1)
         at += 1 + _DOUBLE_BYTES
     if at < end and source[at] == _TIME:
-        behind = _behind(source, at + 1, end)
+        behind = wire.behind(source, at + 1, end)
         if behind < 0:
             return False
-        instant[0] = _varint(source, at + 1, behind)
+        instant[0] = wire.varint(source, at + 1, behind)
         at = behind
     if at < end and source[at] == _START:
-        at = _behind(source, at + 1, end)
+        at = wire.behind(source, at + 1, end)
     return at == end
-
-
-def _behind(source: bytes, at: int, end: int) -> int:
-    """The place behind a varint, -1 if it is cut short or longer than any of ours."""
-    for place in range(at, min(at + _LONGEST_VARINT, end)):
-        if source[place] < 128:
-            return place + 1
-    return -1
-
-
-def _varint(source: bytes, at: int, behind: int) -> int:
-    found = 0
-    while behind > at:
-        behind -= 1
-        found = (found << 7) + (source[behind] & 127)
-    return found
