@@ -46,6 +46,22 @@ def _kill(stack: Stack, __: list[Client]) -> None:
         time.sleep(2)
 
 
+def _restart(stack: Stack, __: list[Client]) -> None:
+    """As a rolling update does: another pod is there first, for what a broker hands out.
+
+    Clients of HTTP all stay with the address of the one that goes.
+    """
+    other = stack.another_pod("other")
+    other.start()
+    eventually("the other is subscribed", lambda: other.metric("mqtt_connected") == 1, within=60)
+    for _ in range(2):
+        assert stack.pod.terminate() == 0, stack.pod.said()[-2000:]
+        time.sleep(2)
+        stack.pod.start()
+        time.sleep(2)
+    assert "Traceback" not in stack.pod.said() + other.said()
+
+
 def _redis_away(stack: Stack, _: list[Client]) -> None:
     stack.redis_away(OUTAGE_SECONDS)
 
@@ -92,6 +108,7 @@ def _bad(stack: Stack, clients: list[Client]) -> None:
 
 SCENARIOS: Mapping[str, Callable[[Stack, list[Client]], None]] = {
     "pod killed, twice": _kill,
+    "pod stopped (SIGTERM) and started, twice": _restart,
     "Redis away for 10 s": _redis_away,
     "buffer full": _full,
     "token wrong, then right": _token,
@@ -132,7 +149,7 @@ def outcomes(
         stack = stack_of.enter_context(
             a_stack(
                 folder,
-                {"ANOMALY_TOKEN_SECRET_DIR": str(tokens)},
+                {"ANOMALY_TOKEN_SECRET_DIR": str(tokens), "ANOMALY_DRAIN_SECONDS": "2"},
                 ingest={
                     "auth": {"tokenSecretRef": {"name": "senders"}},
                     "mqtt": {"broker": broker.url, "topics": topics},
