@@ -49,13 +49,22 @@ def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not() -> None
     assert caught.value.status == 413
 
 
-def test_a_bomb_takes_no_more_memory_than_the_limit() -> None:
+BOMBS = {
+    "gzip": lambda: gzip.compress(bytes(100_000_000)),
+    "gzip in members": lambda: gzip.compress(bytes(100_000)) * 1000,
+    "deflate": lambda: zlib.compress(bytes(100_000_000)),
+    "deflate without header": lambda: raw_deflate(bytes(100_000_000)),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_bomb_takes_no_more_memory_than_the_limit(kind: str) -> None:
     """100 MB in 100 KB are refused after the first limit's worth."""
-    bomb = gzip.compress(bytes(100_000_000))
+    bomb = BOMBS[kind]()
     tracemalloc.start()
     try:
         with pytest.raises(BadPayload, match="once decompressed") as caught:
-            unpack(bomb, "gzip", LIMIT)
+            unpack(bomb, kind.partition(" ")[0], LIMIT)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

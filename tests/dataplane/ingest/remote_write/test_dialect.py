@@ -10,6 +10,11 @@ import cramjam
 import pytest
 
 from anomaly_dataplane.contract.config import parse
+from anomaly_dataplane.ingest.protocol import Facts
+from anomaly_dataplane.ingest.remote_write.dialect import RemoteWriteCall, RemoteWriteDialect
+from anomaly_dataplane.ingest.remote_write.v1 import ParserV1
+from anomaly_dataplane.ingest.remote_write.v2 import ParserV2
+from anomaly_dataplane.series import SeriesTable
 from anomaly_dataplane.store.memory_store import MemoryStore
 from faulty_store import Fault, FaultyStore
 from protobuf_writer import (
@@ -85,6 +90,16 @@ async def test_all_else_is_version_one(pod: RunningPod, headers: Mapping[str, st
     body = request_v1(series_v1(LABELS, (now_ms(), 1.0)))
     assert (await write(pod, body, headers)).status == 204
     assert await pod.accepted() == 1
+
+
+def test_a_missing_type_is_version_one_too() -> None:
+    """Whose receivers never looked at it; with and without an encoding."""
+    v1, v2 = ParserV1(SeriesTable(4), 10), ParserV2(SeriesTable(4), 10)
+    dialect = RemoteWriteDialect(v1, v2)
+    for headers in ({}, {"Content-Encoding": "snappy"}):
+        call = dialect.call(Facts("/api/v1/write", {}, headers))
+        assert isinstance(call, RemoteWriteCall)
+        assert (call.parser, call.encoding) == (v1, "snappy")
 
 
 @pytest.mark.parametrize(
