@@ -3,6 +3,7 @@
 A test compares; after a change of the CRD run this again.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,40 @@ def _meaning(node: Schema) -> str:
 
 
 def _line(node: Schema) -> str:
-    return " ".join(node.get("description", "").split())
+    text = " ".join(node.get("description", "").split())
+    return text.removesuffix(limits(node)).rstrip()  # the page has columns for them
+
+
+def limits(node: Schema) -> str:
+    """How the description of a field ends: its default and bounds.
+
+    `kubectl explain` shows neither by itself.
+    """
+    if node.get("properties"):
+        return ""
+    parts = []
+    if node.get("default") not in (None, "", [], {}):
+        parts.append(f"Default: {_plain(node['default'])}.")
+    low, high = node.get("minimum"), node.get("maximum")
+    if low is None or high is None:
+        rules = " ".join(rule["message"] for rule in node.get("x-kubernetes-validations", ()))
+        found = re.search(r"from ([0-9][0-9.a-z]*) to ([0-9][0-9.a-z]*)", " ".join(rules.split()))
+        low, high = found.groups() if found else (None, None)
+    if low is not None:
+        parts.append(f"Allowed: {low} to {high}.")
+    return " ".join(parts)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9.]+", value):
+        return f'"{value}"'  # as it must be written in YAML
+    return str(value)
 
 
 if __name__ == "__main__":

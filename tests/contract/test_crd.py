@@ -34,6 +34,7 @@ from anomaly_dataplane.contract.fields import (
 )
 from anomaly_operator import names, schema, spec
 from anomaly_operator.settings import Settings
+from api_reference import limits
 
 Schema = dict[str, Any]
 CRD = schema.crd()
@@ -302,6 +303,14 @@ def test_the_scale_subresource_points_at_fields_that_exist() -> None:
             scale[name].removeprefix(".status.")
             in ROOT_SCHEMA["properties"]["status"]["properties"]
         )
+
+
+@pytest.mark.parametrize("path", sorted(path for path in ALL if "enum" not in ALL[path]))
+def test_kubectl_explain_tells_default_and_bounds(path: str) -> None:
+    """It shows neither by itself, so each description ends with them; `limits` words the end."""
+    text = " ".join(ALL[path].get("description", "").split())
+
+    assert text.endswith(limits(ALL[path]))
 
 
 def test_client_side_apply_can_take_the_file() -> None:

@@ -76,6 +76,17 @@ def test_kubectl_get_tells_what_an_engineer_needs(boiler: Pipeline) -> None:
     assert {"METHOD", "WINDOW", "REDIS", "REASON"} <= set(wide.splitlines()[0].split())
 
 
+def test_kubectl_explains_each_field(boiler: Pipeline) -> None:
+    """What it does, its default and its bounds, and every field by --recursive."""
+    threshold = boiler.kubectl.run("explain", "ap.spec.detection.threshold")
+    everything = boiler.kubectl.run("explain", "ap.spec", "--recursive")
+
+    words = " ".join(threshold.split())
+    assert "Standard deviations from the mean" in words
+    assert 'Default: "2". Allowed: 0.1 to 1000.' in words
+    assert {"tokenSecretRef", "maxInFlight", "staleAfter"} <= set(everything.split())
+
+
 def test_events_tell_the_story_and_then_fall_silent(boiler: Pipeline) -> None:
     """The way to Ready is told in a few events; a pipeline at rest posts no more."""
     told = events(boiler)
