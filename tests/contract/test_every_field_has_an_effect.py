@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from anomaly_operator import desired, kinds, names, schema, spec
+from anomaly_operator.desired.purgejob import purge_job
 from anomaly_operator.errors import InvalidSpec
 from anomaly_operator.settings import Settings
 
@@ -34,6 +35,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "expose.parentRefs": {"expose": {"type": "HTTPRoute", "parentRefs": [{"name": "public"}]}},
     "redis.secretRef": EXTERNAL,
     "redis.tls": EXTERNAL,
+    "deletionPolicy": EXTERNAL,
 }
 """What a field, or all below a group, needs to count: further fields of spec."""
 
@@ -93,6 +95,8 @@ def applied(wanted: dict[str, Any]) -> str:
     }
     pipeline = spec.parse(body, Settings(namespace="system"))
     found = desired.objects(pipeline, served=kinds.OPTIONAL, redis_credentials="c")
+    if pipeline.purges:  # what its deletion makes
+        found.append(purge_job(pipeline, 300))
     return json.dumps(found, sort_keys=True)
 
 

@@ -17,7 +17,14 @@ Right = tuple[str, str, str]
 
 GROUPS = {
     kind.plural: kind.group
-    for kind in (*kinds.CHILDREN, kinds.SECRET, kinds.PIPELINE, kinds.GATEWAY, kinds.INGRESS_CLASS)
+    for kind in (
+        *kinds.CHILDREN,
+        kinds.SECRET,
+        kinds.PIPELINE,
+        kinds.GATEWAY,
+        kinds.INGRESS_CLASS,
+        kinds.JOB,
+    )
 }
 
 
@@ -37,6 +44,19 @@ def granted() -> set[Right]:
     }
 
 
+async def purged() -> Stage:
+    """The life of one whose state is removed in the end."""
+    external = {"mode": "Standalone", "urls": ["r:6379"]}
+    stage = Stage({"redis": external, "deletionPolicy": "Delete"})
+    await stage.settle()
+    stage.delete()
+    for _ in range(3):
+        await stage.reconcile()
+    stage.end_job("Complete")
+    await stage.reconcile()
+    return stage
+
+
 async def used() -> set[Right]:
     """What a pipeline's whole life asks for, and what the watches and lists do."""
     stage = Stage({"autoscaling": {"minReplicas": 2}, "networkPolicy": {"enabled": True}})
@@ -51,9 +71,10 @@ async def used() -> set[Right]:
     await stage.reconcile()
     stage.restart_operator()  # to whom the Secret is not new
     await stage.reconcile()
+    parting = await purged()
     rights = {
         (GROUPS.get(resource.partition("/")[0], ""), resource, verb)
-        for verb, resource, _ in stage.cluster.requests
+        for verb, resource, _ in (*stage.cluster.requests, *parting.cluster.requests)
     }
     for kind in (*kinds.CHILDREN, kinds.PIPELINE):
         rights |= {(kind.group, kind.plural, verb) for verb in ("list", "watch")}

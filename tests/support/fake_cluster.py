@@ -120,7 +120,8 @@ class FakeCluster:
         self._request("create", kinds.of(manifest).plural, manifest["metadata"]["name"])
         if _place(manifest) in self.objects:
             raise ApiError(409, "already exists", reason="AlreadyExists")
-        return self.put(manifest)
+        created = {**manifest["metadata"], "creationTimestamp": "2026-01-01T00:00:00Z"}
+        return self.put({**manifest, "metadata": created})
 
     async def replace(self, manifest: Manifest) -> Manifest:
         self._request("update", kinds.of(manifest).plural, manifest["metadata"]["name"])
@@ -131,7 +132,9 @@ class FakeCluster:
             raise ApiError(409, "the object has been modified", reason="Conflict")
         return self.put(manifest)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, uid: str, *, propagation: str = "Background"
+    ) -> None:
         self._request("delete", kind.plural, name)
         live = self.find(kind, name, namespace)
         if live is not None and live["metadata"]["uid"] == uid:
@@ -146,6 +149,19 @@ class FakeCluster:
             raise ApiError(404, "not found")
         merged = {**(live.get("status") or {}), **status}
         live["status"] = {key: value for key, value in merged.items() if value is not None}
+        return self.put(live)
+
+    async def set_finalizers(self, body: Manifest, finalizers: list[str]) -> Manifest:
+        name, namespace = body["metadata"]["name"], body["metadata"]["namespace"]
+        self._request("patch", kinds.PIPELINE.plural, name)
+        live = self.find(kinds.PIPELINE, name, namespace)
+        if live is None:
+            raise ApiError(404, "not found")
+        if live["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"]:
+            raise ApiError(409, "the object has been modified", reason="Conflict")
+        live["metadata"]["finalizers"] = finalizers
+        if "deletionTimestamp" in live["metadata"] and not finalizers:
+            return self.remove(kinds.PIPELINE, name, namespace)
         return self.put(live)
 
     async def set_managed_fields(self, live: Manifest, fields: list[Manifest]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from anomaly_operator import kinds
+from anomaly_operator import kinds, names
 from anomaly_operator.inventory import Inventory, Key
 from anomaly_operator.reconcile import Reconciler
 from anomaly_operator.settings import Settings
 from anomaly_operator.stats import Stats
 from anomaly_operator.status.conditions import Condition, Type, find
+from anomaly_operator.status.figures import timestamp
 from anomaly_operator.telemetry import Telemetry
 from fake_cluster import FakeCluster
 
@@ -165,6 +166,22 @@ class Stage:
         if self.cluster.find(kinds.INGRESS, name) is not None:
             address = {"ingress": [{"ip": "192.0.2.7"}]}
             self.cluster.set_status(kinds.INGRESS, name, {"loadBalancer": address})
+
+    def delete(self) -> None:
+        """What `kubectl delete` does to a pipeline with a finalizer."""
+        body = self.resource()
+        body["metadata"]["deletionTimestamp"] = timestamp(self.now())
+        self.cluster.put(body)
+
+    def job(self) -> Manifest | None:
+        """The Job that purges."""
+        return self.cluster.find(kinds.JOB, names.purge(self.key.name, "cr-uid"))
+
+    def end_job(self, how: str) -> None:
+        """Play the Job's controller: `Complete` or `Failed`."""
+        conditions = [{"type": how, "status": "True", "message": "by the test"}]
+        name = names.purge(self.key.name, "cr-uid")
+        self.cluster.set_status(kinds.JOB, name, {"conditions": conditions})
 
     def notice(self) -> None:
         """Play a controller that has seen the Deployment's newest template, and no more."""

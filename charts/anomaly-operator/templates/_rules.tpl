@@ -2,7 +2,7 @@
 {{- define "anomaly-operator.rules" -}}
 - apiGroups: [anomalypipeline.io]
   resources: [anomalypipelines]
-  verbs: [list, watch]
+  verbs: [list, watch, patch] # patch: the finalizer of deletionPolicy Delete
 - apiGroups: [anomalypipeline.io]
   resources: [anomalypipelines/status]
   verbs: [patch]
@@ -24,6 +24,9 @@
 - apiGroups: [apps]
   resources: [deployments, statefulsets]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [batch]
+  resources: [jobs] # which removes the state of a deleted pipeline, with deletionPolicy Delete
+  verbs: [get, create, delete]
 - apiGroups: [networking.k8s.io]
   resources: [ingresses, networkpolicies]
   verbs: [get, list, watch, create, patch, delete]

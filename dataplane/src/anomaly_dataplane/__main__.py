@@ -1,4 +1,6 @@
-"""The command `anomaly-dataplane`: `run` serves until SIGTERM, `backtest` tries out a config."""
+"""The command `anomaly-dataplane`: `run` serves until SIGTERM, `backtest` tries out a config,
+`purge` removes what a pipeline has in Redis.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ from anomaly_dataplane.backtest import arguments as backtest
 from anomaly_dataplane.contract.config import PipelineConfig, parse_json
 from anomaly_dataplane.contract.fields import FieldError, InvalidConfig
 from anomaly_dataplane.logs import configure_logging
+from anomaly_dataplane.purge import arguments as purge
 from anomaly_dataplane.serve import Listening, serve, stop_on_signals
 from anomaly_dataplane.settings import InvalidSettings, Settings, read_settings
 
@@ -94,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     backtest.add_parser(commands)
+    purge.add_parser(commands)
     run = commands.add_parser(
         "run",
         help="serve until SIGTERM",

@@ -75,8 +75,13 @@ class Cluster(Protocol):
     async def replace(self, manifest: Manifest) -> Manifest:
         """Write that very version of an object anew; a newer one is a conflict (409)."""
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete that very object and what it owns, in the background; absent is fine."""
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, uid: str, *, propagation: str = "Background"
+    ) -> None:
+        """Delete that very object and what it owns, by default after it; absent is fine."""
+
+    async def set_finalizers(self, body: Manifest, finalizers: list[str]) -> Manifest:
+        """Say anew what that very version of a pipeline waits for when it is deleted."""
 
     async def patch_status(
         self, namespace: str, name: str, uid: str, status: Mapping[str, Any]
@@ -190,8 +195,10 @@ class KubeCluster:
         query = [("fieldManager", names.FIELD_MANAGER)]
         return await self._call("update", kind, path, query=query, body=manifest)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, uid: str, *, propagation: str = "Background"
+    ) -> None:
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
         try:
             await self._call("delete", kind, kind.path(namespace, name), body=body)
         except ApiError as error:
@@ -212,6 +219,16 @@ class KubeCluster:
             body=body,
             content_type=_MERGE,
             sub="/status",
+        )
+
+    async def set_finalizers(self, body: Manifest, finalizers: list[str]) -> Manifest:
+        meta = body["metadata"]
+        path = kinds.PIPELINE.path(meta["namespace"], meta["name"])
+        version = {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}
+        patch = {"metadata": {**version, "finalizers": finalizers}}
+        query = [("fieldManager", names.FIELD_MANAGER)]
+        return await self._call(
+            "patch", kinds.PIPELINE, path, query=query, body=patch, content_type=_MERGE
         )
 
     async def set_managed_fields(self, live: Manifest, fields: list[Manifest]) -> None:

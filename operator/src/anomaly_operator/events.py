@@ -18,6 +18,10 @@ from anomaly_operator.status.reasons import PASSING, Reason
 Manifest = dict[str, Any]
 
 
+_WANTED = (Reason.SUSPENDED, Reason.PURGING)
+"""Reasons not to be ready that somebody wants, and that are the events' own."""
+
+
 class Happening(NamedTuple):
     """One event to post."""
 
@@ -38,9 +42,9 @@ def transitions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
     if now["status"] == "True":
         if not was_ready:
             yield Happening("Normal", "Ready", f"Samples are taken at {after.get('endpoint', '')}")
-    elif now["reason"] == Reason.SUSPENDED:
-        if was is None or was["reason"] != Reason.SUSPENDED:
-            yield Happening("Normal", "Suspended", now["message"])
+    elif now["reason"] in _WANTED:
+        if was is None or was["reason"] != now["reason"]:
+            yield Happening("Normal", now["reason"], now["message"])
     elif was_ready and now["reason"] == Reason.ROLLING_OUT:
         yield Happening("Normal", "Updating", now["message"])
     elif was_ready or (

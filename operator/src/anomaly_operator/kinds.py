@@ -45,6 +45,7 @@ SERVICE = Kind("v1", "Service", "services")
 POD = Kind("v1", "Pod", "pods")
 EVENT = Kind("v1", "Event", "events")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+JOB = Kind("batch/v1", "Job", "jobs")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
 INGRESS_CLASS = Kind("networking.k8s.io/v1", "IngressClass", "ingressclasses")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
@@ -71,12 +72,15 @@ CHILDREN = (
     SERVICE_MONITOR,
     PROMETHEUS_RULE,
 )
-"""Watched, applied and pruned. Secrets are not among them: nobody may list those cluster-wide."""
+"""Watched, applied and pruned. Secrets are not among them: nobody may list those cluster-wide.
+Nor are Jobs, which there are only while a pipeline goes away."""
 
 OPTIONAL = frozenset({HTTP_ROUTE, SERVICE_MONITOR, PROMETHEUS_RULE})
 """Kinds that a cluster may lack."""
 
-_BY_KIND = {(kind.api_version, kind.kind): kind for kind in (*CHILDREN, SECRET, PIPELINE, LEASE)}
+_BY_KIND = {
+    (kind.api_version, kind.kind): kind for kind in (*CHILDREN, SECRET, PIPELINE, LEASE, JOB)
+}
 
 
 def of(manifest: dict[str, object]) -> Kind:

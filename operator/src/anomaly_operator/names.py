@@ -39,6 +39,10 @@ DATAPLANE = "dataplane"
 METRICS = "metrics"
 DASHBOARD = "dashboard"
 REDIS = "redis"
+PURGE = "purge"
+
+FINALIZER = f"{GROUP}/purge"
+"""On a pipeline whose state is to be removed when it is deleted, and on no other."""
 
 ANNOTATION_CONFIG_HASH = f"{GROUP}/config-hash"
 """On the pod template: changes when the config changes in a way that needs new pods."""
@@ -97,6 +101,12 @@ def dashboard(cr_name: str) -> str:
 def redis(cr_name: str) -> str:
     """StatefulSet, Service and Secret of the managed Redis."""
     return f"{base(cr_name)}-redis"
+
+
+def purge(cr_name: str, uid: str) -> str:
+    """The Job that removes a deleted pipeline's keys; a namesake's may run at the same time."""
+    digest = hashlib.sha256(uid.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{base(cr_name)}-purge-{digest}"
 
 
 def webhook_volume(name: str) -> str:

@@ -17,11 +17,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anomaly_dataplane.contract import runtime
-from anomaly_operator import desired, events, inventory, kinds, names, observe, plan, spec, status
-from anomaly_operator.apply import Applied, Applier, Outcome, OwnedByOther, check_owner
+from anomaly_operator import (
+    desired,
+    events,
+    farewell,
+    inventory,
+    kinds,
+    names,
+    observe,
+    plan,
+    spec,
+    status,
+)
+from anomaly_operator.apply import (
+    Applied,
+    Applier,
+    Outcome,
+    OwnedByOther,
+    check_owner,
+    reason_of,
+)
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.desired import redis
 from anomaly_operator.errors import ApiError, InvalidSpec, Retry
+from anomaly_operator.events import Happening
+from anomaly_operator.farewell import Farewell
 from anomaly_operator.gateways import Gateways
 from anomaly_operator.inventory import Child, ChildRef, Inventory, Key
 from anomaly_operator.kinds import Kind
@@ -105,6 +125,7 @@ class Reconciler:
         self._applier = Applier(cluster, known)
         self._gateways = Gateways(cluster, clock)
         self._lookup = Lookup(cluster, clock)
+        self._farewell = Farewell(cluster, settings.purge_seconds, clock, wall_clock, self._tell)
         self._memories: dict[Key, Memory] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -133,7 +154,7 @@ class Reconciler:
         body = self._inventory.pipeline(key)
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._memories.pop(key, None)
-            return None
+            return None if body is None else await self._leave(key, body)
         memory = self._memory(key, body["metadata"]["uid"])
         try:
             pipeline = self._parse(body, memory)
@@ -147,7 +168,7 @@ class Reconciler:
         outcome = Outcome()
         planned = _asks(body, names.ANNOTATION_PLAN)
         paused = planned or _asks(body, names.ANNOTATION_PAUSED)
-        if not paused:
+        if not paused and await self._hold(body, pipeline, outcome):
             await self._bring_about(key, pipeline, memory, outcome, served)
 
         observed = await self._observe(key, pipeline, memory, outcome, served)
@@ -168,6 +189,42 @@ class Reconciler:
         if outcome.retries:
             raise outcome.retries[0]
         return self._next_look(memory, after)
+
+    async def _hold(self, body: Manifest, pipeline: Pipeline, outcome: Outcome) -> bool:
+        """Before a pod can write anything: see that it is removed if that is asked for."""
+        ref = ChildRef(names.KIND, pipeline.name)
+        try:
+            live = await self._farewell.hold(body, pipeline)
+        except ApiError as error:
+            if error.transient:
+                outcome.retries.append(Retry("ApiUnavailable", error.message))
+                return False
+            outcome.failures.append(Failure(ref, reason_of(error), error.message))
+            return True
+        if live is not None:
+            self._inventory.put_pipeline(live, watched=False)
+        return True
+
+    async def _leave(self, key: Key, body: Manifest) -> float | None:
+        """See a pipeline off that is being deleted; the garbage collector does most of it."""
+        if not farewell.held(body):
+            return None
+        generation, before = body["metadata"].get("generation", 0), body.get("status") or {}
+        try:
+            pipeline = spec.parse(body, self._settings)
+        except InvalidSpec as error:
+            text = f"The state stays in Redis: the spec cannot be used: {error}"
+            await self._farewell.let_go(body, Happening("Warning", "PurgeFailed", text))
+            return None
+        if not pipeline.purges:
+            await self._farewell.let_go(body, None)
+            return None
+        waiting = await self._farewell.step(body, pipeline)
+        if not waiting:
+            return None
+        after = status.purging(waiting, generation, before, self._wall_clock())
+        await self._publish(key, body, after)
+        return farewell.STEP_SECONDS
 
     async def _bring_about(
         self,
@@ -402,6 +459,9 @@ class Reconciler:
         wanted = workload.replicas if workload is not None else None
         await self._post(body, events.scaled(memory.scale, wanted))
         memory.scale = wanted
+
+    async def _tell(self, body: Manifest, happening: Happening) -> None:
+        await self._post(body, [happening])
 
     async def _post(self, body: Manifest, happenings: Iterable[events.Happening]) -> None:
         for happening in happenings:

@@ -37,6 +37,7 @@ class Settings:
     workers: int = 10
     api_timeout_seconds: int = 30
     deaf_seconds: int = 120
+    purge_seconds: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,11 @@ TABLE = (
         "deaf_seconds",
         _whole(30, 3600),
         "How long a change may go unseen by the watch before /livez fails.",
+    ),
+    Setting(
+        "purge_seconds",
+        _whole(5, 86400),
+        "How long a deletion waits for pods to stop, and again for its purge (`deletionPolicy`).",
     ),
 )
 

@@ -143,9 +143,15 @@ class Pipeline:
     pod_template: Mapping[str, Any]
     network_policy: NetworkPolicy
     suspend: bool
+    deletion_policy: str
     restarted_at: str
     document: Mapping[str, Any]
     """The config document of its pods."""
+
+    @property
+    def purges(self) -> bool:
+        """Whether its deletion removes its state from a Redis of the user's."""
+        return self.deletion_policy == "Delete" and self.redis.managed is None
 
     @property
     def min_pods(self) -> int:
@@ -197,6 +203,7 @@ def parse(body: Mapping[str, Any], settings: Settings) -> Pipeline:
         pod_template=spec["podTemplate"],
         network_policy=_network_policy(spec["networkPolicy"], settings),
         suspend=spec["suspend"],
+        deletion_policy=spec["deletionPolicy"],
         restarted_at=(meta.get("annotations") or {}).get(names.ANNOTATION_RESTARTED_AT, ""),
         document=document,
     )

@@ -1,7 +1,11 @@
-"""From the config's `redis` group and the credentials to a store. Used by `app.py`."""
+"""From the config's `redis` group and the credentials to a store, or to what empties it.
+
+Used by `app.py` and `purge/`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.access import Access
 from anomaly_dataplane.store.keys import Keys
 from anomaly_dataplane.store.link import Address, Link
+from anomaly_dataplane.store.purge import Purge
 from anomaly_dataplane.store.redis_store import RedisStore
 from anomaly_dataplane.store.servers import Cluster, OneServer, Sentinels, Servers
 
@@ -39,13 +44,33 @@ def connect(
     redis = config.redis
     access = Access(username, password, tls=redis.tls.enabled, folder=secret_dir)
     keys = Keys(config.pipeline.uid, redis.partitions)
-    link = partial(
+    servers = _servers(config, access, keys)
+    return RedisStore(servers, _link(access), keys, redis.partitions, observer)
+
+
+def purge(
+    config: PipelineConfig,
+    *,
+    username: str | None,
+    password: str | None,
+    secret_dir: Path | None,
+    seconds: float,
+    clock: Callable[[], float],
+) -> Purge:
+    """What removes the pipeline's keys; the arguments are those of `connect` and of `Purge`."""
+    access = Access(username, password, tls=config.redis.tls.enabled, folder=secret_dir)
+    uid = config.pipeline.uid
+    servers = _servers(config, access, Keys(uid, config.redis.partitions))
+    return Purge(servers, _link(access), uid, seconds=seconds, clock=clock)
+
+
+def _link(access: Access) -> Callable[[str, int], Link]:
+    return partial(
         Link,
         login=access.login,
         connect_seconds=CONNECT_SECONDS,
         answer_seconds=ANSWER_SECONDS,
     )
-    return RedisStore(_servers(config, access, keys), link, keys, redis.partitions, observer)
 
 
 def _servers(config: PipelineConfig, access: Access, keys: Keys) -> Servers:

@@ -72,7 +72,7 @@ def _pod(pipeline: Pipeline) -> dict[str, Any]:
         "volumes": [
             {"name": "config", "configMap": {"name": names.config(pipeline.name)}},
             {"name": "tmp", "emptyDir": {}},
-            *_redis_volumes(pipeline),
+            *redis_volumes(pipeline),
             *_token_volumes(pipeline),
             *_mqtt_volumes(pipeline),
             *(_webhook_volume(name, secret) for name, secret in _webhooks(pipeline)),
@@ -104,7 +104,7 @@ def _container(pipeline: Pipeline) -> dict[str, Any]:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # an emptyDir of the pod's own
             *(
                 {"name": volume["name"], "mountPath": runtime.REDIS_SECRET_DIR, "readOnly": True}
-                for volume in _redis_volumes(pipeline)
+                for volume in redis_volumes(pipeline)
             ),
             *(
                 {"name": volume["name"], "mountPath": runtime.TOKEN_SECRET_DIR, "readOnly": True}
@@ -119,7 +119,7 @@ def _container(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _redis_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
+def redis_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
     """The Secret for a Redis of the user's, as files: changes reach a running pod.
 
     Optional, so that a missing Secret is a reason that status tells: the environment asks for the
@@ -186,6 +186,12 @@ def _env(pipeline: Pipeline) -> list[dict[str, Any]]:
         env.append({"name": runtime.ENV_POD_NAME, "valueFrom": name})
         if pipeline.mqtt.secret:
             env.append({"name": runtime.ENV_MQTT_SECRET_DIR, "value": runtime.MQTT_SECRET_DIR})
+    return env + redis_env(pipeline)
+
+
+def redis_env(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The credentials for Redis, of the managed one too."""
+    env: list[dict[str, Any]] = []
     secret = pipeline.redis.credentials_secret
     if secret:
         password = _from_secret(runtime.ENV_REDIS_PASSWORD, secret, runtime.SECRET_KEY_PASSWORD)

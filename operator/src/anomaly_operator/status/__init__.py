@@ -87,6 +87,13 @@ def invalid(
     return {**before, "observedGeneration": generation, "conditions": merged}
 
 
+def purging(what: str, generation: int, before: Mapping[str, Any], now: datetime) -> Status:
+    """The new status of a pipeline that is being deleted, and whose state goes first."""
+    verdicts = {Type.READY: conditions.no(Reason.PURGING, what)}
+    merged = conditions.merge(before.get("conditions") or (), verdicts, generation, timestamp(now))
+    return {**before, "observedGeneration": generation, "conditions": merged}
+
+
 def _figures(observed: observe.Observed) -> Status:
     stats = observed.stats
     if stats is None:

@@ -13,6 +13,7 @@ class Reason(StrEnum):
 
     # Ready
     READY = "Ready"
+    PURGING = "Purging"
 
     # SpecValid
     VALID = "Valid"

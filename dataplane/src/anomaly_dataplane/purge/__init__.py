@@ -1,0 +1,1 @@
+"""The command `anomaly-dataplane purge`: removes all that a pipeline has in Redis."""
