@@ -194,7 +194,9 @@ async def test_rights_of_an_older_chart_hold_nothing() -> None:
 async def test_a_change_to_retain_lets_a_waiting_pipeline_go() -> None:
     """The way out with an operator."""
     stage = await deleted()
-    await stage.reconcile()
+    for _ in range(2):
+        await stage.reconcile()
+    assert stage.job() is not None
     body = stage.resource()
     body["spec"]["deletionPolicy"] = "Retain"
     body["metadata"]["generation"] += 1

@@ -79,6 +79,15 @@ class Farewell:
             if error.code != 404:  # else: somebody has taken it away, and the pipeline is gone
                 raise
 
+    async def call_off(self, body: Manifest, pipeline: Pipeline) -> None:
+        """Let a pipeline go with its state where it is, since that is wanted by now."""
+        name = names.purge(pipeline.name, pipeline.uid)
+        job = await self._cluster.get(kinds.JOB, pipeline.namespace, name)
+        if job is not None:
+            uid = job["metadata"]["uid"]
+            await self._cluster.delete(kinds.JOB, pipeline.namespace, name, uid)
+        await self.let_go(body, None)
+
     async def step(self, body: Manifest, pipeline: Pipeline) -> str:
         """Do what is next of a purge; return what is waited for, nothing once it is over.
 

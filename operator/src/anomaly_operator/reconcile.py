@@ -217,7 +217,7 @@ class Reconciler:
             await self._farewell.let_go(body, Happening("Warning", "PurgeFailed", text))
             return None
         if not pipeline.purges:
-            await self._farewell.let_go(body, None)
+            await self._farewell.call_off(body, pipeline)
             return None
         waiting = await self._farewell.step(body, pipeline)
         if not waiting:

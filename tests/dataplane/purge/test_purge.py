@@ -16,6 +16,7 @@ import redis
 from anomaly_dataplane.__main__ import main
 from anomaly_dataplane.store.keys import Keys
 from redis_server import RedisServer, free_port, redis_server
+from redis_stores import set_user
 from redis_topologies import MASTER, Redises, redis_cluster, redis_sentinels
 
 SERIES = 3000
@@ -184,7 +185,7 @@ def test_a_user_without_the_rights_is_told_which(
 ) -> None:
     """At once, however long the patience."""
     with clients(Redises([server])) as found:
-        found[0].execute_command("ACL", "SETUSER", "pod", "on", ">secret", "~*", "+get")
+        set_user(found[0], "pod", "on", ">secret", "~*", "+get")
     monkeypatch.setenv("REDIS_USERNAME", "pod")
     monkeypatch.setenv("REDIS_PASSWORD", "secret")
     path = config(tmp_path, uuid4().hex, "Standalone", server.url)
