@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from anomaly_dataplane import KERNELS
+from anomaly_dataplane.alerting.learning import LearningPauses
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.memory_ledger import MemoryLedger
 from anomaly_dataplane.alerting.redis_ledger import RedisLedger, this_pod
 from anomaly_dataplane.alerting.tasks import AlertingTasks
 from anomaly_dataplane.buffer import Buffer
-from anomaly_dataplane.contract.config import IngestProtocol, PipelineConfig
+from anomaly_dataplane.contract.config import IngestProtocol, Match, PipelineConfig
 from anomaly_dataplane.contract.runtime import (
     PATH_ALERTS,
     PATH_ANOMALIES,
@@ -404,16 +405,26 @@ def _consuming(consumer: Consumer) -> Callable[[web.Application], AsyncIterator[
 
 def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_: web.Application) -> AsyncIterator[None]:
+        def pause_learning(series: Sequence[Match]) -> None:
+            pod.workers.pause_learning(series)
+            if pod.shadow is not None:
+                pod.shadow.pause_learning(series)
+
+        pauses = LearningPauses(pod.config.alerting, pause_learning)
+        pauses.look()  # before the first sample
+
         def take_over(config: PipelineConfig) -> None:
             pod.workers.update(config)
             if pod.shadow is not None:
                 pod.shadow.update(config)
             pod.alerting.update(config.alerting)
+            pauses.update(config.alerting)
 
         reload = ConfigWatch(Path(pod.settings.config), pod.config, take_over)
         watches = running(
             watch_store(pod.store, pod.readiness, pod.telemetry),
             reload.run(),
+            pauses.run(),
             pod.gate.watch(),
             _sweep(pod).run(),
             pod.series_limit.watch(),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from anomaly_dataplane.buffer import Buffer
-from anomaly_dataplane.contract.config import PipelineConfig, shadowed
+from anomaly_dataplane.contract.config import Match, PipelineConfig, shadowed
 from anomaly_dataplane.errors import BadPayload, Refused
 from anomaly_dataplane.sample import Batch, Verdicts
 from anomaly_dataplane.series import Series, SeriesTable
@@ -66,6 +66,10 @@ class Shadowed:
         changed = shadow_config(config)
         if changed is not None:
             self._workers.update(changed)
+
+    def pause_learning(self, series: Sequence[Match]) -> None:
+        """Learn nothing from these series until told otherwise."""
+        self._workers.pause_learning(series)
 
     @property
     def samples(self) -> int:

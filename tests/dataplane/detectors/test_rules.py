@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from anomaly_dataplane.contract.config import Match
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.contract.fields import InvalidConfig
 from anomaly_dataplane.detectors.clock import clock_of
@@ -17,7 +18,14 @@ from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.detectors.scores import CALM, ENDED, REPORTING, RESTARTED, Scores
 from anomaly_dataplane.sample import Code
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import MARKS, OUT_OF_RANGE, STALE_BIT
+from anomaly_dataplane.state.layout import (
+    HORIZON,
+    MARKS,
+    NEWEST,
+    OUT_OF_RANGE,
+    RAW,
+    STALE_BIT,
+)
 from blocks import blank_blocks
 from samples import a_config, a_series
 
@@ -331,3 +339,51 @@ def test_persistence_is_asked_for_by_alerting() -> None:
     assert (book.entries[0].consecutive, book.entries[0].out_of) == (2, 3)
     with pytest.raises(InvalidConfig, match=r"alerting.minConsecutive: must be at most"):
         a_config(alerting={"minConsecutive": 4, "of": 3})
+
+
+def test_what_is_not_learnt_is_scored_and_leaves_the_state_as_it_was() -> None:
+    """But for when the series was last seen: an hour of maintenance ages nothing out."""
+    pod = Pod(overrides=[{"match": {"metric": ".*"}, "transform": "Delta"}])
+    pod.score([float(i % 3) for i in range(40)])
+    before = list(pod.slab)
+    own = pod.book
+    pod.book = Rulebook.of(
+        a_config(
+            detection={
+                "method": "ZScore",
+                "minSamples": 5,
+                "overrides": [{"match": {"metric": ".*"}, "transform": "Delta"}],
+            }
+        ),
+        [Match(metric="temp.*")],
+    )
+    pod.ruled[0] = pod.book.row_of(a_series())
+
+    seen = pod.score([1e6 * (i % 2) for i in range(100)])
+
+    assert list(seen.codes) == [Code.OK] + [Code.OUTLIER] * 99
+    assert not seen.raised
+    assert list(seen.changes.unlearnt) == [100]
+    kept = {NEWEST, HORIZON, RAW, MARKS}
+    assert [at for at, value in enumerate(pod.slab) if value != before[at]] == sorted(
+        at for at in kept if pod.slab[at] != before[at]
+    )
+    newest = pod.time - 60_000.0
+    assert list(pod.at([newest, newest - 1.0], [1.0, 1.0]).codes) == [Code.DUPLICATE, Code.LATE]
+
+    pod.book, pod.ruled[0] = own, own.row_of(a_series())
+    assert list(pod.at([newest], [1.0]).codes) == [Code.DUPLICATE]
+    assert list(pod.score([1e6, 1e6 + 1.0]).codes) == [Code.OK, Code.OK]
+
+
+def test_a_series_that_comes_up_while_nothing_is_learnt_learns_afterwards() -> None:
+    """It is known by then, and nothing more."""
+    pod = Pod()
+    own = pod.book
+    pod.book = Rulebook.of(a_config(detection={"method": "ZScore"}), [Match()])
+    pod.ruled[0] = pod.book.row_of(a_series())
+    seen = pod.score([1e6] * 50)
+    assert set(seen.codes) == {Code.WARMING}
+    pod.book, pod.ruled[0] = own, own.row_of(a_series())
+    scores = pod.score([1.0, 1.1, 1.0, 1.2, 1.0, 50.0])
+    assert list(scores.codes) == [Code.WARMING] * 5 + [Code.OUTLIER]

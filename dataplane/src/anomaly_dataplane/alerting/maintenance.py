@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anomaly_dataplane.alerting.alert import Alert
-from anomaly_dataplane.contract.config import MaintenanceWindow
+from anomaly_dataplane.contract.config import MaintenanceMode, MaintenanceWindow, Match
 from anomaly_dataplane.matcher import Matcher
 
 
@@ -16,13 +17,25 @@ class _Window:
     start_ms: float
     duration_ms: float
     every_ms: float
+    match: Match
     matcher: Matcher
+    learns: bool
 
     def covers(self, now_ms: float) -> bool:
         since = now_ms - self.start_ms
         if since < 0:
             return False
         return (since % self.every_ms if self.every_ms else since) < self.duration_ms
+
+    def changes_ms(self, now_ms: float) -> float:
+        """When it begins or ends next; infinity if never again."""
+        since = now_ms - self.start_ms
+        if since < 0:
+            return self.start_ms
+        within = since % self.every_ms if self.every_ms else since
+        if within < self.duration_ms:
+            return now_ms + self.duration_ms - within
+        return now_ms + self.every_ms - within if self.every_ms else math.inf
 
 
 class Maintenance:
@@ -35,7 +48,9 @@ class Maintenance:
                 window.start * 1e3,
                 window.duration_seconds * 1e3,
                 window.every_seconds * 1e3,
+                window.match,
                 Matcher(window.match),
+                window.mode is not MaintenanceMode.DONT_LEARN,
             )
             for window in windows
         ]
@@ -49,4 +64,17 @@ class Maintenance:
                 if window.covers(now_ms) and window.matcher.holds(alert.metric, alert.labels)
             ),
             "",
+        )
+
+    def unlearnt(self, now_ms: float) -> tuple[Match, ...]:
+        """The series that nothing is learnt from now."""
+        return tuple(
+            window.match for window in self._windows if not window.learns and window.covers(now_ms)
+        )
+
+    def changes_ms(self, now_ms: float) -> float:
+        """When `unlearnt` may be another next; infinity if never again."""
+        return min(
+            (window.changes_ms(now_ms) for window in self._windows if not window.learns),
+            default=math.inf,
         )

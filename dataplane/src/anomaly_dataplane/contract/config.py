@@ -105,7 +105,8 @@ class IngestProtocol(StrEnum):
 class MaintenanceMode(StrEnum):
     """What a maintenance window keeps from happening."""
 
-    SUPPRESS = "Suppress"
+    SUPPRESS = "Suppress"  # nobody is told
+    DONT_LEARN = "DontLearn"  # nor is anything learnt
 
 
 class RedisMode(StrEnum):

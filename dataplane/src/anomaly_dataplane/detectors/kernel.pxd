@@ -7,7 +7,8 @@ from anomaly_dataplane.detectors cimport alarm, pointers, steps, transform, wind
 
 cdef Py_ssize_t ALARM, COUNT, EPISODE, HORIZON, M2, MARKS, MEAN, NEWEST, RAW
 cdef Py_ssize_t COUNT_ABOVE, COUNT_BELOW, EXCLUDED, GAP, HIGHEST, LATENESS, LOWEST
-cdef Py_ssize_t MIN_ABS_DEVIATION, MIN_REL_DEVIATION, MIN_SAMPLES, SCORE, SIGMA, TRANSFORM, WIDTH
+cdef Py_ssize_t MIN_ABS_DEVIATION, MIN_REL_DEVIATION, MIN_SAMPLES, SCORE, SIGMA, TRANSFORM
+cdef Py_ssize_t UNLEARNT, WIDTH
 cdef int FAMILY, MADE_BY, VALID
 cdef double NAN
 cdef int UNCHANGED, OUT_OF_RANGE, ENDED, REPORTING, RESTARTED
@@ -25,7 +26,7 @@ cdef array _DOUBLES, _INTS, _LONGS
     count=Py_ssize_t, held=Py_ssize_t, place=Py_ssize_t, row=int, code=int,
     marks=cython.longlong, newest=double, kind=cython.longlong, begins_anew=bint, closing=bint, before=double,
     valid=Py_ssize_t, after=Py_ssize_t, ahead=bint, x=double, learnt=double,
-    outside=bint, excluded=bint, warm=bint, counted=bint, above=bint,
+    outside=bint, excluded=bint, unlearnt=bint, warm=bint, counted=bint, above=bint,
     mean=double, std=double, z=double, deviation=double,
     score=double, family=int, piece=int, weight=double, threshold=double, outcome=int,
 )

@@ -26,6 +26,7 @@ from anomaly_dataplane.detectors.numbers import (
     SCORE,
     SIGMA,
     TRANSFORM,
+    UNLEARNT,
     WIDTH,
 )
 from anomaly_dataplane.detectors.scores import (
@@ -111,6 +112,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
     changed, counts = pointers.ints(changes.slots), pointers.longs(changes.count_before)
     firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
     outliers, restarted = pointers.ints(changes.outliers), pointers.octets(changes.restarted)
+    skipped = pointers.ints(changes.unlearnt)
     places = _places(size)
     table, mask = pointers.ints(places), len(places) - 1
 
@@ -213,6 +215,10 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
         if excluded:
             x = NAN
             outside = False
+        # Of a series that is not known yet only the time is kept, as of what is excluded.
+        unlearnt = book[rule + UNLEARNT] != 0.0
+        if unlearnt:
+            outside = False
         ns[i] = valid
         deviation = 0.0
         counted = True
@@ -238,10 +244,18 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
                 outliers[row] += 1
         elif warm:
             above = x >= mean
+        if unlearnt and count > 0:
+            # Seen, and nothing more. What is older and comes only now, a repeat too, is late.
+            s[base + HORIZON] = max(s[base + HORIZON], time)
+            if ahead:
+                s[base + NEWEST] = time
+            s[base + MARKS] = marks
+            skipped[row] += 1
+            continue
         score = 0.0
         family = piece = -1
         weight = 1.0
-        learnt = NAN if outside else x
+        learnt = NAN if outside or unlearnt else x
         if learnt == learnt:
             zone = _zone(starts, zones, zone, time)
             score, family, piece, weight = steps.step(
@@ -378,6 +392,7 @@ def _blank(size: int) -> Scores:
             pointers.zeros(_INTS, size),
             pointers.zeros(_INTS, size),
             pointers.zeros(_INTS, size),
+            pointers.zeros(_INTS, size),
             bytearray(size),
         ),
     )
@@ -420,7 +435,8 @@ def _refusal(
     """The code of a sample that is a repeat or too late, 0 of one to accept."""
     if held == 0 or time > s[base + NEWEST]:
         return 0
-    if window.holds(s, base + ring, held, time):
+    # The newest is not in the ring if it was not learnt.
+    if time == s[base + NEWEST] or window.holds(s, base + ring, held, time):
         return _DUPLICATE
     if time < s[base + NEWEST] - lateness or time <= s[base + HORIZON]:
         return _LATE
@@ -456,6 +472,7 @@ def _shorten(changes: Changes, rows: int) -> None:
     del changes.first_piece[rows:]
     del changes.last_piece[rows:]
     del changes.outliers[rows:]
+    del changes.unlearnt[rows:]
     del changes.restarted[rows:]
 
 

@@ -13,6 +13,7 @@ from anomaly_dataplane.contract.config import (
     Detection,
     Direction,
     Ingest,
+    Match,
     Method,
     Override,
     PipelineConfig,
@@ -45,6 +46,7 @@ class Rules:
         transform: number of what is done to values before they are scored.
         counter_transform: the same for series that a protocol says to be counters.
         lowest, highest: a value outside is an anomaly by itself.
+        learns: whether samples change what is known of the series; else they are only seen.
         excluded: samples are kept apart from repeats, and nothing else.
         gap_ms: after a silence longer than this the window starts over.
         stale_ms: a series silent for so long is an anomaly by itself.
@@ -68,6 +70,7 @@ class Rules:
     counter_transform: int = numbers.NONE
     lowest: float = -math.inf
     highest: float = math.inf
+    learns: bool = True
     excluded: bool = False
     gap_ms: float = math.inf
     stale_ms: float = math.inf
@@ -122,6 +125,7 @@ class Rules:
         row[numbers.HIGHEST] = self.highest
         row[numbers.EXCLUDED] = self.excluded
         row[numbers.GAP] = self.gap_ms
+        row[numbers.UNLEARNT] = not self.learns
         counter = row[:]
         counter[numbers.TRANSFORM] = self.counter_transform
         return row + counter
@@ -143,7 +147,13 @@ class Rulebook:
         entries: tuple[Rules, ...],
         clock: Clock = UTC_CLOCK,
         matchers: Sequence[tuple[Matcher, int]] = (),
+        unlearnt: Sequence[Match] = (),
     ) -> None:
+        self._paused = [Matcher(match) for match in unlearnt]
+        self._own = len(entries)
+        if unlearnt:
+            # The same once more, for series that nothing is learnt from just now.
+            entries += tuple(replace(each, learns=False, stale_ms=math.inf) for each in entries)
         self.entries = entries
         self.numbers = array("d", [number for rules in entries for number in rules.numbers])
         self.clock = clock
@@ -152,8 +162,13 @@ class Rulebook:
         self._matchers = matchers
 
     @classmethod
-    def of(cls, config: PipelineConfig) -> Rulebook:
-        """The book of a config: what is excluded, then the overrides, then its own rules."""
+    def of(cls, config: PipelineConfig, unlearnt: Sequence[Match] = ()) -> Rulebook:
+        """The book of a config: what is excluded, then the overrides, then its own rules.
+
+        Args:
+            config: of the pipeline.
+            unlearnt: series that nothing is learnt from just now, whichever rules they go by.
+        """
         detection, ingest = config.detection, config.ingest
         own = Rules.of(detection, ingest, config.alerting)
         entries = [own]
@@ -165,7 +180,7 @@ class Rulebook:
             rules = Rules.of(_overridden(detection, override), ingest, config.alerting)
             matchers.append((Matcher(override.match), len(entries)))
             entries.append(replace(rules, name=override.name or f"overrides[{i}]"))
-        return cls(tuple(entries), clock_of(detection.time_zone), matchers)
+        return cls(tuple(entries), clock_of(detection.time_zone), matchers, unlearnt)
 
     @property
     def rows(self) -> int:
@@ -179,6 +194,8 @@ class Rulebook:
             return known
         metric, labels = series.metric, series.labels
         entry = next((at for matcher, at in self._matchers if matcher.holds(metric, labels)), 0)
+        if any(matcher.holds(metric, labels) for matcher in self._paused):
+            entry += self._own
         row = 2 * entry + series.cumulative
         series.rule = self.first + row
         return row

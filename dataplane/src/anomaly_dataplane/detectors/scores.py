@@ -19,6 +19,7 @@ class Changes:
         count_before: COUNT before the group.
         first_piece, last_piece: of the method's cold pieces that were written; UNCHANGED if none.
         outliers: samples of the group that are outliers of this series.
+        unlearnt: samples of the group that were taken and left no trace in COUNT.
         restarted: whether all of the block is to be written.
     """
 
@@ -27,6 +28,7 @@ class Changes:
     first_piece: array[int]
     last_piece: array[int]
     outliers: array[int]
+    unlearnt: array[int]
     restarted: bytearray
 
 

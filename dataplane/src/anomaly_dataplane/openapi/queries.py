@@ -159,6 +159,7 @@ def _explain() -> Json:
             **dict.fromkeys(("outlier_threshold", "anomaly_threshold"), MAYBE_NUMBER),
             "rule": TEXT,
             "excluded": FLAG,
+            "learns": FLAG,
             "transform": TEXT,
             "armed": FLAG,
             "episode": closed(

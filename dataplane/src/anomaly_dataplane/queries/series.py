@@ -225,6 +225,7 @@ def explained(opened: OpenSeries, rules: Rules) -> Mapping[str, object]:
         "anomaly_threshold": rules.alarm_score * FEEDBACK_STEP**complaints,
         "rule": rules.name,
         "excluded": rules.excluded,
+        "learns": rules.learns and not rules.excluded,
         "transform": TRANSFORMS[rules.counter_transform if cumulative else rules.transform],
         "armed": bool(word & ARMED_BIT),
         "episode": {

@@ -148,6 +148,7 @@ def describe(
     slots, counts = pointers.ints(changes.slots), pointers.longs(changes.count_before)
     firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
     found, new = pointers.ints(changes.outliers), pointers.octets(fresh)
+    skipped = pointers.ints(changes.unlearnt)
     restarted = pointers.octets(changes.restarted)
     expected, flags = pointers.octets(out.expected), pointers.octets(out.flags)
     accepted, outliers = pointers.ints(out.accepted), pointers.ints(out.outliers)
@@ -161,7 +162,7 @@ def describe(
         slot = slots[row]
         base = slot * doubles
         count, before = int(s[base + COUNT]), counts[row]
-        accepted[i] = count - before
+        accepted[i] = count - before + skipped[row]
         outliers[i] = found[row]
         octets.copy(expected, VERSION_BYTES * i, raw, DOUBLE * base, VERSION_BYTES)
         absent = s[base + VERSION] == 0.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from anomaly_dataplane.buffer import Room
 from anomaly_dataplane.commit import Committer
-from anomaly_dataplane.contract.config import PipelineConfig
+from anomaly_dataplane.contract.config import Match, PipelineConfig
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.errors import Draining, Refused, StoreUnavailable
@@ -52,7 +52,9 @@ class Workers:
         self._config = config
         self._store = store
         self._observer = observer
+        self._unlearnt: Sequence[Match] = ()
         self._rules = Rulebook.of(config)
+        self._ruled = config
         self._room = Room(config.buffer)
         self._draining = False
         self._unplanned: list[Job] = []
@@ -136,7 +138,16 @@ class Workers:
             method=running.method,
             time_zone=running.time_zone,
         )
-        self._rules = Rulebook.of(replace(config, detection=kept))
+        self._ruled = replace(config, detection=kept)
+        self._renew()
+
+    def pause_learning(self, series: Sequence[Match]) -> None:
+        """Learn nothing from these series, from the next group on, until told otherwise."""
+        self._unlearnt = series
+        self._renew()
+
+    def _renew(self) -> None:
+        self._rules = Rulebook.of(self._ruled, self._unlearnt)
         if self._plan is not None:
             for lane in self._plan.lanes.values():
                 lane.committer.rules = self._rules
