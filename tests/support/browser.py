@@ -46,6 +46,12 @@ class Browser:
     def text(self, selector: str) -> str:
         return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
 
+    def press(self, key: str) -> None:
+        """Press a key where the focus is, as a keyboard does."""
+        codes = {"Enter": "\ue007", "Tab": "\ue004"}
+        keys = [{"type": kind, "value": codes[key]} for kind in ("keyDown", "keyUp")]
+        self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "k", "actions": keys}]})
+
     def resize(self, width: int, height: int) -> None:
         self._ask("POST", "/window/rect", {"width": width, "height": height})
 

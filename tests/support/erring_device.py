@@ -21,6 +21,7 @@ class Device:
     labels: Mapping[str, str] = field(
         default_factory=lambda: {"device": "boiler-1", "unit name": "°C"}
     )
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def send(self, *values: float) -> None:
         """Values a second apart; tried again until they are taken."""
@@ -35,7 +36,7 @@ class Device:
 
         def accepted() -> bool:
             try:
-                request = Request(f"{self.url()}/api/v1/ingest", body)
+                request = Request(f"{self.url()}/api/v1/ingest", body, dict(self.headers))
                 with urlopen(request, timeout=5) as answer:
                     return bool(answer.status == 200)
             except OSError:

@@ -235,7 +235,14 @@ def _sweep(pod: Pod) -> Sweep:
         register = RedisRegister(store, keys, partitions, this_pod())
     else:
         register = MemoryRegister(store if isinstance(store, MemoryStore) else MemoryStore())
-    return Sweep(register, store, lambda: pod.workers.book, config.detection.method, partitions)
+    return Sweep(
+        register,
+        store,
+        lambda: pod.workers.book,
+        config.detection.method,
+        partitions,
+        observer=pod.telemetry,
+    )
 
 
 def _reader(config: PipelineConfig, store: Store) -> Reader:

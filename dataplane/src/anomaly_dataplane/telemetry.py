@@ -214,6 +214,9 @@ class Telemetry:
     def store_up(self, up: bool) -> None:
         self._redis_up.set(up)
 
+    def anomalies(self, family: str, count: int) -> None:
+        self._anomalies.labels(family).inc(count)
+
     def alerts_open(self, count: int) -> None:
         self._alerts_open.set(count)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from alerting_story import Story
 from anomaly_dataplane.alerting.alert import State
 from anomaly_dataplane.sample import Ending, Kind, Side
+from anomaly_dataplane.store.keys import STATE_TTL_MS
 from events import commit, raised, recovered, stale
 from samples import START_MS, a_series
 
@@ -127,3 +128,13 @@ async def test_an_anomaly_of_long_ago_opens_no_alert() -> None:
     await commit(story.store, int(START_MS), (BOILER, raised(BOILER, 0)))
     assert await story.at(3601) == []
     assert story.alerts() == []
+
+
+async def test_a_silence_is_open_until_the_series_reports_or_is_forgotten() -> None:
+    """Nothing more can be heard of a series that is silent: that is no sign that it is well."""
+    story = Story(resolveAfter="1h", coolDown="0s")
+    assert await story.at(0, (BOILER, stale(BOILER, 0))) == ["Opened None"]
+    assert await story.at(5 * 3600) == []
+    assert await story.at(STATE_TTL_MS / 1e3 - 1) == []
+    assert await story.at(STATE_TTL_MS / 1e3) == ["Resolved None"]
+    assert [alert.ending for alert in story.alerts()] == ["Timeout"]

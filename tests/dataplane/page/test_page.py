@@ -131,6 +131,70 @@ def test_it_can_be_used_without_a_mouse(page: Browser) -> None:
     assert page.run("return document.querySelectorAll('th:not([scope])').length") == 0
 
 
+def test_an_anomaly_is_marked_as_a_false_alarm_and_that_is_taken_back(
+    page: Browser, stack: Stack, tmp_path: Path
+) -> None:
+    """By keyboard, said aloud, kept over a reload; the series' threshold rises and falls again."""
+    rows = "[...document.querySelectorAll('#anomalies tr')]"
+    row = f"{rows}.find(e => e.innerText.includes('pressure'))"
+    button = f"{row}.querySelector('button')"
+    series = json.loads(urlopen(f"{stack.url}/api/v1/series?metric=pressure").read())["series"]
+    explain = f"{stack.url}/api/v1/series/{series[0]['id']}/explain"
+
+    def complaints() -> int:
+        with urlopen(explain) as answer:
+            return int(json.load(answer)["feedback"]["complaints"])
+
+    def label() -> str:
+        return str(page.run(f"return {button}.textContent"))
+
+    page.run(f"{button}.focus()")
+    assert page.run(f"return document.activeElement === {button}")
+    assert "pressure" in page.run(f"return {button}.getAttribute('aria-label')")
+    page.press("Enter")
+    eventually("it is marked", lambda: label() == "Undo: false alarm", within=60)
+    assert complaints() == 1
+    assert "1.15 times" in page.text("#news")
+    assert page.run(f"return document.activeElement === {button}")
+    page.screenshot(Path(os.environ.get("PAGE_SCREENSHOTS", tmp_path)) / "feedback.png")
+
+    page.open(f"{stack.url}/team/boiler/")
+    eventually("it is there", lambda: page.run(f"return !!({row})"), within=60)
+    eventually("it is still marked", lambda: label() == "Undo: false alarm", within=60)
+    page.run(f"{button}.focus()")
+    page.press("Enter")
+    eventually("it is taken back", lambda: label() == "False alarm", within=60)
+    assert complaints() == 0
+
+
+def test_with_tokens_the_button_says_what_is_missing_and_works_with_one(
+    window: Browser, tmp_path: Path
+) -> None:
+    """The token that shows the page also marks, and without it nothing is."""
+    tokens = tmp_path / "tokens"
+    tokens.mkdir()
+    (tokens / "people").write_text("s3cret")
+    environ = {"ANOMALY_TOKEN_SECRET_DIR": str(tokens)}
+    auth = {"auth": {"tokenSecretRef": {"name": "tokens"}}}
+    with a_stack(tmp_path, environ, detection=DETECTION, ingest=auth) as stack:
+        device = Device(lambda: stack.url, "level", headers={"Authorization": "Bearer s3cret"})
+        device.warm_up()
+        device.send(99)
+        window.open(f"{stack.url}/")
+        eventually("it asks", lambda: not window.run("return login.hidden"), within=60)
+        window.run("token.value = 's3cret'; login.requestSubmit()")
+        eventually("it shows", lambda: rows(window) == 1, within=60)
+        button = "document.querySelector('#anomalies button')"
+        window.run(f"{button}.click()")
+        marked = lambda: window.run(f"return {button}.textContent") == "Undo: false alarm"  # noqa: E731
+        eventually("it is marked", marked, within=60)
+        window.run("sessionStorage.clear()")
+        window.run(f"{button}.click()")
+        said = lambda: window.text("#news") == "Not taken: a token is needed."  # noqa: E731
+        eventually("it says why not", said, within=60)
+        assert marked()
+
+
 def test_the_prefix_without_a_slash_leads_to_the_page(stack: Stack) -> None:
     """Relative, so that it works behind any proxy."""
     with urlopen(f"{stack.url}/team/boiler") as answer:

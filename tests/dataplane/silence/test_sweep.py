@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -35,6 +36,16 @@ DETECTION = {
 }
 
 
+class Counted(Unobserved):
+    """Remembers how many anomalies were raised, by family."""
+
+    def __init__(self) -> None:
+        self.anomalies_of: Counter[str] = Counter()
+
+    def anomalies(self, family: str, count: int) -> None:
+        self.anomalies_of[family] += count
+
+
 @dataclass
 class Pods:
     """Pods of one pipeline, as far as they take samples and sweep; the clock is set by hand."""
@@ -42,6 +53,7 @@ class Pods:
     store: Store
     config: PipelineConfig
     now: float = START_MS / 1000.0
+    counted: Counted = field(default_factory=Counted)
 
     def __post_init__(self) -> None:
         self.book = Rulebook.of(self.config)
@@ -69,6 +81,7 @@ class Pods:
             Name.ZSCORE,
             self.partitions,
             lambda: self.now,
+            self.counted,
         )
 
     async def events(self) -> list[Anomaly]:
@@ -126,6 +139,7 @@ async def test_a_silent_series_is_told_once_and_when_it_is_back(pods: Pods) -> N
         silent.episode,
     )
     assert silent.id == silent.episode
+    assert pods.counted.anomalies_of == {"stale": 1}
 
 
 async def test_each_series_has_the_patience_of_its_rule(pods: Pods) -> None:

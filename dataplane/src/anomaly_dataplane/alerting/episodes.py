@@ -10,8 +10,9 @@ from collections.abc import Mapping, MutableMapping
 from msgspec.structs import replace
 
 from anomaly_dataplane.alerting.alert import Alert, Kind, Sighting, State, key_of_series
-from anomaly_dataplane.sample import Anomaly, Side
+from anomaly_dataplane.sample import Anomaly, Side, Trigger
 from anomaly_dataplane.sample import Kind as Event
+from anomaly_dataplane.store.keys import STATE_TTL_MS
 
 NEWS_MS = 3_600_000
 """An anomaly that was committed longer ago opens no alert: that would be history, not news."""
@@ -99,8 +100,14 @@ def _is_done(alert: Alert) -> bool:
 def settled(
     alert: Alert, now_ms: int, resolve_after_ms: float, cool_down_ms: float
 ) -> Alert | None:
-    """The alert after some time without anomalies: resolved; and after some more, None."""
+    """The alert after some time without anomalies: resolved; and after some more, None.
+
+    A silence is told once and goes on until the series reports again, or until its state is
+    forgotten, after which nobody could tell that it is back.
+    """
     if alert.is_open:
+        if alert.trigger == Trigger.STALE:
+            resolve_after_ms = max(resolve_after_ms, STATE_TTL_MS)
         if alert.kind is Kind.SERIES and now_ms - alert.updated_ms >= resolve_after_ms:
             return resolved(alert, now_ms, TIMEOUT)
         return alert

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from anomaly_dataplane.contract.config import Method
 from anomaly_dataplane.detectors.rules import TRANSFORMS, Rulebook, Rules
 from anomaly_dataplane.errors import StoreUnavailable
+from anomaly_dataplane.observer import Observer, Unobserved
 from anomaly_dataplane.sample import Anomaly, Kind, Side, Trigger
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.silence.register import HEAD_BYTES, Register
@@ -48,6 +49,8 @@ SOONEST_SECONDS, LATEST_SECONDS = 1.0, 30.0
 MOST_AT_ONCE = 256
 """Events that one commit takes."""
 
+STALE_FAMILY = "stale"
+
 _VERSION_BITS = 52  # exact in a float64, and never met before
 
 logger = logging.getLogger(__name__)
@@ -63,6 +66,7 @@ class Sweep:
         method: of the pipeline, for events to name.
         partitions: how many there are.
         wall_clock: Unix time in seconds.
+        observer: is told how many silences were told.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Sweep:
         method: Method,
         partitions: int,
         wall_clock: Callable[[], float] = time.time,
+        observer: Observer | None = None,
     ) -> None:
         self._register = register
         self._store = store
@@ -80,6 +85,7 @@ class Sweep:
         self._method = method
         self._partitions = partitions
         self._wall_clock = wall_clock
+        self._observer = observer or Unobserved()
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Sweep again and again. A store that does not answer is asked again next time."""
@@ -120,7 +126,10 @@ class Sweep:
         # HSCAN may give a series twice, and a commit takes each once.
         once = list({row.series.id: row for row in rows}.values())
         now_ms = int(1000 * self._wall_clock())
-        return len(once) - len(await self._store.commit(partition, Writes.of(once), now_ms))
+        told = len(once) - len(await self._store.commit(partition, Writes.of(once), now_ms))
+        if told:
+            self._observer.anomalies(STALE_FAMILY, told)
+        return told
 
     def _row(self, series: Series, head: bytes) -> SeriesWrite | None:
         """The mark and the event for a series that is silent for too long."""
@@ -157,7 +166,7 @@ class Sweep:
             value=scalars[RAW],
             score=silence_ms / rules.stale_ms,
             threshold=1.0,
-            family="stale",
+            family=STALE_FAMILY,
             z=0.0,
             mean=mean,
             std=std,
