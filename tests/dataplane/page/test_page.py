@@ -186,7 +186,10 @@ def test_with_tokens_the_button_says_what_is_missing_and_works_with_one(
         eventually("it shows", lambda: rows(window) == 1, within=60)
         button = "document.querySelector('#anomalies button')"
         window.run(f"{button}.click()")
-        marked = lambda: window.run(f"return {button}.textContent") == "Undo: false alarm"  # noqa: E731
+
+        def marked() -> bool:
+            return bool(window.run(f"return {button}.textContent") == "Undo: false alarm")
+
         eventually("it is marked", marked, within=60)
         window.run("sessionStorage.clear()")
         window.run(f"{button}.click()")
