@@ -152,15 +152,15 @@ _OTHER: dict[str, Callable[[Bench, dict[str, Workload], Results, Say], None]] = 
 
 def _conclude(results: Results) -> None:
     """Figures that follow from the runs."""
-    fused = variants.FUSED.name
+    shipped = variants.FRONT.name
     if p99 := rounds.over_rounds(
-        results.runs, "W1-1000", fused, lambda runs: rounds.value(runs, "p99_ms")
+        results.runs, "W1-1000", shipped, lambda runs: rounds.value(runs, "p99_ms")
     ):
         results.figures["p99_ms_at_1000"] = p99.median
     sizes = [
         max(run.pod_rss_bytes)
         for run in results.runs
-        if (run.section, run.variant) == ("W1", fused) and not run.problems
+        if (run.section, run.variant) == ("W1", shipped) and not run.problems
     ]
     if sizes:
         results.figures["pod_mib"] = statistics.median(sizes) / 2**20

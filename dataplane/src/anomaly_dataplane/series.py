@@ -7,10 +7,13 @@ follow from it alone, so every pod puts a series in the same place.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 
 _SEPARATOR = b"\xff"  # never part of UTF-8 text, so no two identities share an encoding
 _DIGEST_BYTES = 12
+
+_PARTITION_DIGITS = 8  # of the id, that the partition follows from
 
 ID_BYTES = 2 * _DIGEST_BYTES
 """Length of `Series.id_bytes`."""
@@ -18,15 +21,13 @@ ID_BYTES = 2 * _DIGEST_BYTES
 UNRESOLVED = -1
 """`Series.rule` before anyone looked, and again after what it depends on has changed."""
 
-_Identity = tuple[str, tuple[tuple[str, str], ...]]
-
 
 class Series:
     """One series. Interned by `SeriesTable`: a pod has one object for each, compared by identity.
 
     Attributes:
-        id: 24 hex digits, a hash of name and labels; part of the Redis key and of anomaly ids.
-        id_bytes: the same in ASCII, as requests to Redis are made of it.
+        id_bytes: 24 hex digits in ASCII, a hash of name and labels; part of the Redis key. The
+            table knows the series by this object, too.
         partition: the hash tag that its state lives under, 0 <= partition < partitions.
         slot: where the pod's state cache keeps its block, -1 where it does not.
         rule: which of the pod's rules apply to it, UNRESOLVED until someone looked.
@@ -34,7 +35,6 @@ class Series:
 
     __slots__ = (
         "_cumulative",
-        "id",
         "id_bytes",
         "labels",
         "metric",
@@ -44,15 +44,21 @@ class Series:
     )
 
     def __init__(self, metric: str, labels: Mapping[str, str], partitions: int) -> None:
-        digest = _digest(metric, labels)
-        self.metric = metric
-        self.labels = dict(sorted(labels.items()))
-        self.id = digest.hex()
-        self.id_bytes = self.id.encode()
-        self.partition = int.from_bytes(digest[:4], "big") % partitions
+        # Thousands of series have few names of metrics and labels: one object for each of these.
+        self.metric = sys.intern(metric)
+        self.labels = {sys.intern(name): value for name, value in sorted(labels.items())}
+        self.id_bytes = _id_bytes(metric, labels)
+        self.partition = int(self.id_bytes[:_PARTITION_DIGITS], 16) % partitions
         self.slot = -1
         self.rule = UNRESOLVED
         self._cumulative = False
+
+    @property
+    def id(self) -> str:
+        """`id_bytes` as text, as anomalies and answers have it. Made when asked for: that is rare,
+        and a pod holds many thousands of series.
+        """
+        return self.id_bytes.decode()
 
     @property
     def cumulative(self) -> bool:
@@ -79,7 +85,7 @@ class Series:
 
 
 class SeriesTable:
-    """Interns series, so that a sample of a known series costs one dictionary look-up.
+    """Interns series. Behind the parsers' own memories of spellings, so asked seldom.
 
     Bounded: of more than `limit` series those longest unused are dropped, half a table at a time,
     and interned anew when they come back. Two objects of one series are as harmless as two pods.
@@ -88,21 +94,21 @@ class SeriesTable:
     def __init__(self, partitions: int, limit: int = 200_000) -> None:
         self._partitions = partitions
         self._half = max(1, limit // 2)
-        self._recent: dict[_Identity, Series] = {}
-        self._older: dict[_Identity, Series] = {}
+        self._recent: dict[bytes, Series] = {}
+        self._older: dict[bytes, Series] = {}
 
     def __len__(self) -> int:
         return len(self._recent) + sum(key not in self._recent for key in self._older)
 
     def get(self, metric: str, labels: Mapping[str, str]) -> Series:
         """The series of this name and these labels, in whatever order they come."""
-        key = (metric, tuple(sorted(labels.items())) if len(labels) > 1 else tuple(labels.items()))
+        key = _id_bytes(metric, labels)
         series = self._recent.get(key)
         if series is None:
             series = self._older.get(key) or Series(metric, labels, self._partitions)
             if len(self._recent) >= self._half:
                 self._older, self._recent = self._recent, {}
-            self._recent[key] = series
+            self._recent[series.id_bytes] = series
         return series
 
 
@@ -112,11 +118,12 @@ def series_name(metric: str, labels: Mapping[str, str]) -> str:
     return f"{metric}{{{shown}}}" if shown else metric
 
 
-def _digest(metric: str, labels: Mapping[str, str]) -> bytes:
+def _id_bytes(metric: str, labels: Mapping[str, str]) -> bytes:
     parts = [metric.encode()]
     for name, value in sorted(labels.items()):
         parts += [name.encode(), value.encode()]
-    return hashlib.blake2b(_SEPARATOR.join(parts), digest_size=_DIGEST_BYTES).digest()
+    digest = hashlib.blake2b(_SEPARATOR.join(parts), digest_size=_DIGEST_BYTES)
+    return digest.hexdigest().encode()
 
 
 def _escape(value: str) -> str:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from alerting_story import Story
+from anomaly_dataplane.alerting.alert import Alert, Kind, State
+from anomaly_dataplane.alerting.episodes import settled
+from anomaly_dataplane.alerting.notices import Manners, due, quiet_until
 from anomaly_dataplane.sample import Side
 from events import raised, recovered
 from samples import a_series
@@ -81,3 +87,51 @@ async def test_a_shorter_cool_down_holds_from_now_on() -> None:
     assert await story.at(10, (BOILER, raised(BOILER, 10, episode=0))) == []
     story.update(coolDown="5s")
     assert await story.at(11) == ["Updated Above"]
+
+
+_TIMES = st.integers(0, 4_000_000)
+_ALERTS = st.builds(
+    Alert,
+    key=st.just("a/Above"),
+    id=st.just("a"),
+    kind=st.sampled_from(Kind),
+    metric=st.just("m"),
+    labels=st.just({"device": "boiler-1"}),
+    direction=st.just("Above"),
+    state=st.sampled_from(State),
+    started_ms=_TIMES,
+    opened_ms=_TIMES,
+    updated_ms=_TIMES,
+    resolved_ms=_TIMES,
+    anomalies=st.integers(1, 3),
+    told=st.booleans(),
+    told_ms=_TIMES,
+    told_open_ms=st.one_of(st.just(0), _TIMES),
+    told_anomalies=st.integers(0, 3),
+    hush=st.sampled_from(["", "maintenance: night"]),
+)
+
+
+@given(_ALERTS, _TIMES, st.sampled_from([0.0, 60e3, 600e3]), st.sampled_from([0.0, 300e3, 7.2e6]))
+def test_an_alert_that_is_quiet_would_not_have_changed(
+    alert: Alert, now_ms: int, resolve_after_ms: float, cool_down_ms: float
+) -> None:
+    """Whatever it is; so a pod that keeps thousands looks at those alone that may."""
+    manners = Manners(cool_down_ms, "device")
+    if now_ms < quiet_until(alert, resolve_after_ms, manners):
+        assert settled(alert, now_ms, resolve_after_ms, cool_down_ms) is alert
+        same, notice = due(alert, now_ms, lambda _alert, _now: "maintenance: day", manners)
+        assert same is alert
+        assert notice is None
+
+
+async def test_an_alert_that_goes_on_or_is_over_is_left_alone() -> None:
+    """Until its time: most that a pod keeps are such."""
+    story = Story(coolDown="5m")
+    manners = Manners(300e3, "")
+    await story.at(0, (BOILER, raised(BOILER, 0)))
+    (alert,) = story.alerts()
+    assert quiet_until(alert, 600e3, manners) == alert.updated_ms + 600e3
+    await story.at(10, (BOILER, recovered(BOILER, 10, episode=0)))
+    (alert,) = story.alerts()
+    assert quiet_until(alert, 600e3, manners) == alert.resolved_ms + 900e3

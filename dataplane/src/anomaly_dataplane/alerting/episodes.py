@@ -5,7 +5,7 @@ Pure; `stage.py` calls it for each entry of the outbox, in the order in which th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 
 from msgspec.structs import replace
 
@@ -111,18 +111,17 @@ def settled(
         if alert.kind is Kind.SERIES and now_ms - alert.updated_ms >= resolve_after_ms:
             return resolved(alert, now_ms, TIMEOUT)
         return alert
-    kept_ms = max(KEPT_RESOLVED_MS, cool_down_ms)
-    if now_ms - alert.resolved_ms >= kept_ms and not alert.told:
+    if now_ms - alert.resolved_ms >= kept_ms(cool_down_ms) and not alert.told:
         return None
     return alert
+
+
+def kept_ms(cool_down_ms: float) -> float:
+    """How long a resolved alert stays."""
+    return max(KEPT_RESOLVED_MS, cool_down_ms)
 
 
 def resolved(alert: Alert, at_ms: int, ending: str) -> Alert:
     """The alert, its trouble over."""
     resolved_ms = max(at_ms, alert.opened_ms + 1)
     return replace(alert, state=State.RESOLVED, resolved_ms=resolved_ms, ending=ending)
-
-
-def count_open(alerts: Mapping[str, Alert]) -> int:
-    """How many alerts are open."""
-    return sum(alert.is_open for alert in alerts.values())

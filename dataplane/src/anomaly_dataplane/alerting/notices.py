@@ -5,6 +5,7 @@ Pure; `stage.py` asks about each alert whenever something may have become due.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from anomaly_dataplane.alerting.alert import Alert, Kind, State
+from anomaly_dataplane.alerting.episodes import kept_ms
 
 GATHER_MS = 4_000
 """How long the alert of a series that belongs to a group waits to be told, so that a whole device
@@ -85,6 +87,22 @@ def due(
     if what is What.OPENED and not told.is_open:
         shown = replace(told, state=State.OPEN, resolved_ms=0, ending="")
     return told, Notice(identity, what, now_ms, shown)
+
+
+def quiet_until(alert: Alert, resolve_after_ms: float, manners: Manners) -> float:
+    """Unix time in milliseconds before which neither `settled` nor `due` changes the alert.
+
+    Zero where that depends on more than time: then it is to be looked at whenever one may. Most
+    alerts that a pod keeps are told and over, or told and going on, and need no look for minutes.
+    """
+    if not alert.told_open_ms or alert.told is not alert.is_open:
+        return 0.0
+    if not alert.is_open:
+        return alert.resolved_ms + kept_ms(manners.cool_down_ms)
+    until = alert.updated_ms + resolve_after_ms if alert.kind is Kind.SERIES else math.inf
+    if alert.anomalies > alert.told_anomalies:
+        until = min(until, alert.told_ms + manners.cool_down_ms)
+    return until
 
 
 def _what(alert: Alert, now_ms: int, manners: Manners) -> What | None:

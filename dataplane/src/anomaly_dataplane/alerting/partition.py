@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -58,12 +58,16 @@ class Partition:
 
     Attributes:
         held: whether this pod looks after it.
-        alerts: by key; worth something only while held.
+        alerts: by key; worth something only while held. Replaced, never changed.
+        open: how many of them are.
     """
 
     def __init__(self, number: int, ledger: Ledger) -> None:
         self.held = False
-        self.alerts: dict[str, Alert] = {}
+        self.alerts: Mapping[str, Alert] = {}
+        self.open = 0
+        self._quiet_until: dict[str, float] = {}
+        self._policy: Policy | None = None
         self._number = number
         self._ledger = ledger
         self._revision = -1
@@ -101,22 +105,25 @@ class Partition:
 
     async def _load(self) -> None:
         self._revision, stored = await self._ledger.alerts(self._number)
-        self.alerts = {key: decode(payload) for key, payload in stored.items()}
+        self._keep({key: decode(payload) for key, payload in stored.items()})
+        self._policy = None
 
     async def _step(
         self, taken: Taken, now_ms: int, policy: Policy, extra: Mapping[str, Alert]
     ) -> Step:
-        after = dict(self.alerts)
+        if policy is not self._policy:
+            self._policy, self._quiet_until = policy, {}
+            self._plan(self.alerts)
+        after = _Changes(self.alerts)
         after.update(extra)
         for entry, payload in taken.entries:
             event = _event(entry, payload)
             if event is not None:
                 episodes.fold(after, event, int(entry.partition("-")[0]), now_ms)
-        told = _tell(after, now_ms, policy)
+        due = [key for key, quiet_ms in self._quiet_until.items() if quiet_ms <= now_ms]
+        told = _tell(after, dict.fromkeys([*due, *after.changed]), now_ms, policy)
         changed = {
-            key: after.get(key)
-            for key in {**self.alerts, **after}
-            if after.get(key) is not self.alerts.get(key)
+            key: alert for key, alert in after.changed.items() if alert is not self.alerts.get(key)
         }
         step = Step(len(taken.entries), told, len(taken.entries) == MOST_TAKEN, taken.lost)
         if not changed and not taken.entries:
@@ -133,8 +140,55 @@ class Partition:
             self.held = False
             return Step(more=True)
         self._revision += 1
-        self.alerts = after
+        self._keep({k: a for k, a in {**self.alerts, **changed}.items() if a is not None})
+        self._plan(changed)
         return step
+
+    def _keep(self, alerts: Mapping[str, Alert]) -> None:
+        self.alerts = alerts
+        self.open = sum(alert.is_open for alert in alerts.values())
+
+    def _plan(self, alerts: Mapping[str, Alert | None]) -> None:
+        """Note when these are to be looked at again."""
+        policy = self._policy
+        assert policy is not None
+        for key, alert in alerts.items():
+            if alert is None:
+                self._quiet_until.pop(key, None)
+            else:
+                self._quiet_until[key] = notices.quiet_until(
+                    alert, policy.resolve_after_ms, policy.manners
+                )
+
+
+class _Changes(MutableMapping[str, Alert]):
+    """Alerts with changes on top, so that a step costs what it changes and not what there is.
+
+    Attributes:
+        changed: by key what was put there; None where it was taken away.
+    """
+
+    def __init__(self, alerts: Mapping[str, Alert]) -> None:
+        self._alerts = alerts
+        self.changed: dict[str, Alert | None] = {}
+
+    def __getitem__(self, key: str) -> Alert:
+        alert = self.changed[key] if key in self.changed else self._alerts.get(key)
+        if alert is None:
+            raise KeyError(key)
+        return alert
+
+    def __setitem__(self, key: str, alert: Alert) -> None:
+        self.changed[key] = alert
+
+    def __delitem__(self, key: str) -> None:
+        self.changed[key] = None
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key in {**self._alerts, **self.changed} if self.get(key) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _event(entry: str, payload: bytes) -> Anomaly | None:
@@ -146,19 +200,31 @@ def _event(entry: str, payload: bytes) -> Anomaly | None:
         return None
 
 
-def _tell(alerts: dict[str, Alert], now_ms: int, policy: Policy) -> list[Notice]:
-    """Resolve and forget what time has come for, and tell what is due; changes `alerts`."""
+def _tell(
+    alerts: MutableMapping[str, Alert], due: Iterable[str], now_ms: int, policy: Policy
+) -> list[Notice]:
+    """Resolve and forget what time has come for, and tell what is due; changes `alerts`.
+
+    Args:
+        alerts: by key.
+        due: keys of those that may have to change; all others would stay as they are.
+        now_ms: Unix time.
+        policy: of the pipeline.
+    """
     told: list[Notice] = []
-    for key, alert in list(alerts.items()):
+    for key in due:
         if len(told) == MOST_CHANGED:
             break
+        alert = alerts[key]
         later = episodes.settled(
             alert, now_ms, policy.resolve_after_ms, policy.manners.cool_down_ms
         )
         if later is None:
             del alerts[key]
             continue
-        alerts[key], notice = notices.due(later, now_ms, policy.hush, policy.manners)
+        changed, notice = notices.due(later, now_ms, policy.hush, policy.manners)
+        if changed is not alert:
+            alerts[key] = changed
         if notice is not None:
             told.append(notice)
     return told

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from anomaly_dataplane.alerting import groups
 from anomaly_dataplane.alerting.alert import Alert, Kind, decode, key_of_group
-from anomaly_dataplane.alerting.episodes import count_open
 from anomaly_dataplane.alerting.groups import Grouping
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.maintenance import Maintenance
@@ -134,7 +133,7 @@ class AlertingStage:
             logger.error("%d anomalies left the outbox before they could become alerts", lost)
             self._observer.anomalies_lost(lost)
         self._observer.alerts_open(
-            sum(count_open(partition.alerts) for partition in self._partitions if partition.held)
+            sum(partition.open for partition in self._partitions if partition.held)
         )
         if any(step.told for step in steps):
             for wake in self._wakers:
@@ -163,6 +162,7 @@ class AlertingStage:
         try:
             known = await self._everywhere() if first and label else await self._alerts(0)
             of_groups = {a.key: a for a in known if a.kind is Kind.GROUP}
+            known = [alert for alert in known if alert.is_open]  # most that are kept are over
             changes: dict[str, Alert] = {}
             if first:
                 counts = groups.troubled(known, label)

@@ -58,7 +58,8 @@ class KnownSeries:
         if len(text) <= _MAX_KEY_BYTES:
             if len(self.by_spelling) >= _MAX_KNOWN:
                 self.by_spelling.clear()
-            self.by_spelling[spelling] = series
+            # The metric's name as the series has it: one object for all spellings.
+            self.by_spelling[series.metric, text, device_id] = series
         return series
 
     def resolve(self, metric: str, labels: Mapping[str, str], device_id: str | None) -> Series:
