@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -73,8 +74,9 @@ def proxy(server: ApiServer) -> Iterator[FaultProxy]:
         yield found
 
 
+@pytest.mark.timeout(300 + 20 * KILLS)
 def test_killed_at_any_request_it_always_comes_to_the_same_objects(
-    proxy: FaultProxy, kubectl: Kubectl, tmp_path: Path, record_property: Callable[..., None]
+    proxy: FaultProxy, kubectl: Kubectl, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By `kill -9`: before the API server gets a request, before its answer, before an event."""
     dice = random.Random(SEED)
@@ -82,9 +84,9 @@ def test_killed_at_any_request_it_always_comes_to_the_same_objects(
     here = {"watch_namespaces": kubectl.namespace}
     process = OperatorProcess(config, tmp_path / "operator.log", here, free_port())
     blade = proxy.on_point = Guillotine(process.kill)
+    done: Counter[Point] = Counter()
     try:
         expected, usual = undisturbed(process, kubectl, blade)
-        done: Counter[Point] = Counter()
         for first in range(0, KILLS, ROUND):
             names: list[str] = []
             while done.total() < min(first + ROUND, KILLS):
@@ -105,8 +107,9 @@ def test_killed_at_any_request_it_always_comes_to_the_same_objects(
                 )
             process.kill()
             kubectl.run("delete", "ap", "--all")
-        record_property("seed", SEED)
-        record_property("kills", dict(done))
+        with capsys.disabled():
+            counts = ", ".join(f"{count} at {point}" for point, count in sorted(done.items()))
+            sys.stdout.write(f"\nseed {SEED}: {done.total()} kills ({counts})\n")
     finally:
         process.kill()
 

@@ -23,10 +23,12 @@ class FakeServer:
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.requests: list[tuple[str, str, str, str]] = []
+        self.accepted: list[str] = []
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.text()
         kind = request.headers.get("Content-Type", "")
+        self.accepted.append(request.headers.get("Accept", ""))
         self.requests.append((request.method, str(request.rel_url), kind, body))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return web.json_response(answer[1], status=answer[0], headers=answer[2])
@@ -104,6 +106,19 @@ async def test_lists_are_read_page_by_page(tmp_path: Path, monkeypatch: pytest.M
     assert [each["metadata"]["name"] for each in found] == ["a", "b"]
     assert {each["kind"] for each in found} == {"Deployment"}
     assert "continue=next" in server.requests[1][1]
+
+
+async def test_a_list_of_heads_is_of_metadata_alone_and_may_be_null(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is how the API server writes an empty one."""
+    server = FakeServer((200, {"metadata": {}, "items": None}, {}))
+
+    async with connected(server, tmp_path, monkeypatch) as api:
+        pages = [page async for page in api.pages(kinds.PIPELINE, None, "a=b", heads=True)]
+
+    assert pages == [[]]
+    assert "as=PartialObjectMetadataList" in server.accepted[0]
 
 
 @pytest.mark.parametrize(

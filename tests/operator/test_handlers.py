@@ -26,7 +26,7 @@ class Noted(WorkQueue[Key]):
     async def _never(self, key: Key) -> None:
         raise AssertionError(key)
 
-    def add(self, key: Key, delay: float = 0.0) -> None:
+    def add(self, key: Key, delay: float = 0.0, *, first: bool = False) -> None:
         self.asked.append(key)
 
 

@@ -25,7 +25,7 @@ async def test_liveness_readiness_and_metrics_are_served() -> None:
     deaf, ready = "", False
 
     async with (
-        health.serve("127.0.0.1", 0, telemetry.registry, lambda: deaf, lambda: ready) as port,
+        health.serve("127.0.0.1", 0, telemetry.text, lambda: deaf, lambda: ready) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
         assert (await session.get("/livez")).status == 200

@@ -132,6 +132,26 @@ async def test_a_wait_that_is_cheap_to_look_at_stays_short() -> None:
     assert [await hand.run() for _ in range(6)] == [1, 2, 4, 5, 5, 5]
 
 
+async def test_an_edit_does_not_stand_in_line_behind_looks_that_have_time() -> None:
+    """Also one of a pipeline whose look is overdue itself."""
+    runs: list[str] = []
+
+    async def work(key: str) -> float:
+        runs.append(key)
+        return 1000
+
+    async with running(work, workers=1) as queue:
+        for number in range(50):
+            queue.add(f"look {number}")
+        queue.add("look 49", first=True)
+        queue.add("edit", first=True)
+        queue.add("look 48", delay=0.05)
+        await asyncio.sleep(0.3)
+
+    assert runs[:2] == ["look 49", "edit"]
+    assert len(runs) == len(set(runs)) == 51
+
+
 async def test_the_api_servers_own_wait_is_kept() -> None:
     """Even by an event that comes in between."""
     hand = Hand(ApiError(429, "slow down", retry_after=60))

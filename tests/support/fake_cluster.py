@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from anomaly_operator import kinds, names
@@ -83,6 +83,13 @@ class FakeCluster:
             and namespace in (None, where)
             and _matches(selector, live["metadata"].get("labels") or {})
         ]
+
+    async def pages(
+        self, kind: Kind, namespace: str | None, selector: str, *, heads: bool = False
+    ) -> AsyncIterator[list[Manifest]]:
+        for item in await self.select(kind, namespace, selector):
+            kept = ("apiVersion", "kind", "metadata")
+            yield [{key: item[key] for key in kept} if heads else item]
 
     async def apply(
         self,

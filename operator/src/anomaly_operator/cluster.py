@@ -32,6 +32,7 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
 _METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _PAUSES = (0.1, 0.4)
 _LONGEST_WAIT_SECONDS = 2.0
@@ -55,6 +56,11 @@ class Cluster(Protocol):
 
     async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
         """All objects of a kind, in one namespace or in all, that match a label selector."""
+
+    def pages(
+        self, kind: Kind, namespace: str | None, selector: str, *, heads: bool = False
+    ) -> AsyncIterator[list[Manifest]]:
+        """The same bit by bit, so that not all are in memory at once; `heads`: metadata only."""
 
     async def apply(
         self,
@@ -146,20 +152,25 @@ class KubeCluster:
         return True
 
     async def select(self, kind: Kind, namespace: str | None, selector: str) -> list[Manifest]:
-        found: list[Manifest] = []
-        page = ""
+        return [item async for page in self.pages(kind, namespace, selector) for item in page]
+
+    async def pages(
+        self, kind: Kind, namespace: str | None, selector: str, *, heads: bool = False
+    ) -> AsyncIterator[list[Manifest]]:
+        path = kind.path(namespace)
+        accept = _METADATA_LIST if heads else _JSON
+        following = ""
         while True:
-            query = [("labelSelector", selector), ("limit", str(_PAGE)), ("continue", page)]
-            path = kind.path(namespace)
+            query = [("labelSelector", selector), ("limit", str(_PAGE)), ("continue", following)]
             with self._unserved_if_missing(kind):
-                answer = await self._call("list", kind, path, query=query)
-            for item in answer["items"]:
-                item.setdefault("apiVersion", kind.api_version)  # items of a list carry no kind
-                item.setdefault("kind", kind.kind)
-                found.append(item)
-            page = answer["metadata"].get("continue", "")
-            if not page:
-                return found
+                answer = await self._call("list", kind, path, query=query, accept=accept)
+            items = answer["items"] or []  # null in an empty list of metadata
+            for item in items:  # which in a list carry no kind
+                item["apiVersion"], item["kind"] = kind.api_version, kind.kind
+            following = answer["metadata"].get("continue", "")
+            yield items
+            if not following:
+                return
 
     async def apply(
         self,

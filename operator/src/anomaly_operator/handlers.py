@@ -62,8 +62,10 @@ def on_pipeline(known: Inventory, queue: WorkQueue[Key]) -> Callable[..., Any]:
             if known.drop_pipeline(key, body["metadata"]["uid"]):
                 queue.add(key)
         elif known.put_pipeline(body, watched=True):
-            at_start = event["type"] is None
-            queue.add(key, random.random() * START_SPREAD_SECONDS if at_start else 0.0)  # noqa: S311  # a delay
+            if event["type"] is None:
+                queue.add(key, random.random() * START_SPREAD_SECONDS)  # noqa: S311  # a delay
+            else:
+                queue.add(key, first=True)
 
     return pipeline_event
 

@@ -36,6 +36,9 @@ class ChildRef(NamedTuple):
     name: str
 
 
+Place = tuple[Key, ChildRef]
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """The facts kept of one live object."""
@@ -260,8 +263,13 @@ class Inventory:
             namespace: where, None for everywhere.
             manifests: all there are.
         """
+        changed, listed = self.put_children(manifests)
+        return changed | self.drop_unlisted(kind, namespace, listed)
+
+    def put_children(self, manifests: Iterable[Manifest]) -> tuple[set[Key], set[Place]]:
+        """Keep a part of a list; return the pipelines that it changes, and what is in it."""
         changed: set[Key] = set()
-        listed: set[tuple[Key, ChildRef]] = set()
+        listed: set[Place] = set()
         for manifest in manifests:
             found = child(manifest)
             owner = self._pipeline_of(found, manifest)
@@ -270,6 +278,11 @@ class Inventory:
             key = self.put_child(manifest)
             if key is not None:
                 changed.add(key)
+        return changed, listed
+
+    def drop_unlisted(self, kind: Kind, namespace: str | None, listed: set[Place]) -> set[Key]:
+        """Forget what a full list of a kind did not show; return the pipelines that it changes."""
+        changed: set[Key] = set()
         for key, siblings in list(self._children.items()):
             if namespace not in (None, key.namespace):
                 continue

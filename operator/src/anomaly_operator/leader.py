@@ -27,6 +27,8 @@ VALID_SHARE = 0.7
 """Of the Lease's duration: how long its holder trusts a renewal."""
 RETRY_SHARE = 0.2
 """Of the Lease's duration: between two tries to renew or to take it."""
+LONGEST_PAUSE_SECONDS = 5.0
+"""Between two tries to take it: a Lease that is released should not lie there for long."""
 SLACK_SECONDS = 0.05
 """After the end of another's Lease, so that the try finds it over."""
 
@@ -143,7 +145,7 @@ class Elector:
 
     def pause(self) -> float:
         """Until the next try to take the Lease; the last one comes when its time is just over."""
-        pause = self._seconds * RETRY_SHARE
+        pause = min(self._seconds * RETRY_SHARE, LONGEST_PAUSE_SECONDS)
         left = self._seen[1] + self._duration() - self._clock()
         return min(pause, left + SLACK_SECONDS) if left >= 0 else pause
 

@@ -62,6 +62,8 @@ SETTLING_SECONDS = 5.0
 """Until the next look at a pipeline that is not ready; pods tell no watch of ours why they wait."""
 PODS_SECONDS = 4.0
 """Between two looks at the pods of a pipeline: a little less than between two looks at itself."""
+CREDENTIALS_SECONDS = 15.0
+"""Between two looks at the password while pods that need it do not get ready."""
 PATIENCE_SECONDS = 120.0
 """After so long not ready, the looks become three times rarer."""
 FIGURES_SECONDS = 60.0
@@ -278,9 +280,14 @@ class Reconciler:
         children = self._inventory.children(Key(pipeline.namespace, pipeline.name))
         workload = children.get(ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(pipeline.name)))
         starting = workload is not None and not observe.all_ready(workload)
-        settled = memory.not_ready_since is None and not starting
-        rest = self._settings.resync_seconds if settled else SETTLING_SECONDS
         store = children.get(ChildRef(kinds.STATEFUL_SET.kind, ref.name))
+        rest: float = self._settings.resync_seconds
+        if memory.not_ready_since is None and starting:
+            rest = SETTLING_SECONDS
+        elif memory.not_ready_since is not None and (
+            observe.noticed(workload) or observe.noticed(store)
+        ):
+            rest = CREDENTIALS_SECONDS
         if memory.credentials and now - memory.credentials_checked < rest:
             return
         try:

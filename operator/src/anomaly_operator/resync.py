@@ -11,12 +11,12 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from anomaly_operator import kinds, names
 from anomaly_operator.cluster import Cluster
 from anomaly_operator.errors import ApiError
-from anomaly_operator.inventory import Inventory, Key, Manifest, key_of, version_of
+from anomaly_operator.inventory import Inventory, Key, Manifest, Place, key_of, version_of
 from anomaly_operator.kinds import Kind
 from anomaly_operator.settings import Settings
 
@@ -80,7 +80,7 @@ class Resync:
         """Those of the namespaces to serve in which we may list pipelines."""
         wanted = self._settings.watch_namespaces
         return tuple(
-            [each for each in wanted if await self._list(kinds.PIPELINE, each) is not None]
+            [each for each in wanted if await self._pipelines(each, heads=True) is not None]
         )
 
     async def run(self) -> None:
@@ -121,37 +121,55 @@ class Resync:
         for kind in of:
             served = kind not in kinds.OPTIONAL or await self._cluster.serves(kind)
             for namespace in self._namespaces():
-                found = await self._list(kind, namespace) if served else []
-                if found is not None:
-                    changed |= self._inventory.replace_children(kind, namespace, found)
+                changed |= await self._relist_in(kind, namespace, served)
         for key in changed:
             self._enqueue(key)
 
-    async def _list(self, kind: Kind, namespace: str | None) -> list[Manifest] | None:
-        """A full list, or None where we are not let in: one namespace never harms the others."""
-        ours = names.pipelines_selector(self._settings.instance)
-        selector = ours if kind is kinds.PIPELINE else names.MANAGED_SELECTOR
-        try:
-            return await self._cluster.select(kind, namespace, selector)
-        except ApiError as error:
-            if error.transient:
-                raise
-            log.warning("%s in %s: %s", kind.plural, namespace or "all namespaces", error)
-            return None
+    async def _relist_in(self, kind: Kind, namespace: str | None, served: bool) -> set[Key]:
+        changed: set[Key] = set()
+        listed: set[Place] = set()
+        if served:
+            with _refused(kind, namespace) as refused:
+                async for page in self._cluster.pages(kind, namespace, names.MANAGED_SELECTOR):
+                    touched, seen = self._inventory.put_children(page)
+                    changed |= touched
+                    listed |= seen
+            if refused:
+                return changed
+        return changed | self._inventory.drop_unlisted(kind, namespace, listed)
+
+    async def _pipelines(
+        self, namespace: str | None, *, heads: bool = False
+    ) -> list[Manifest] | None:
+        """All pipelines, or None where we are not let in: one namespace never harms the others."""
+        selector = names.pipelines_selector(self._settings.instance)
+        found: list[Manifest] = []
+        with _refused(kinds.PIPELINE, namespace) as refused:
+            async for page in self._cluster.pages(kinds.PIPELINE, namespace, selector, heads=heads):
+                found += page
+        return None if refused else found
 
     async def probe(self) -> None:
-        """List the pipelines; what the watch has not brought is reconciled all the same."""
+        """List the pipelines; what the watch has not brought is reconciled all the same.
+
+        Their metadata tell whether it has brought everything, and are a tenth of the whole.
+        """
+        before = {
+            key for key, _ in self._inventory.pipelines()
+        }  # others may be newer than the list
         listed: dict[Key, int] = {}
         closed: set[str | None] = set()
         for namespace in self._namespaces():
-            found = await self._list(kinds.PIPELINE, namespace)
+            found = await self._pipelines(namespace, heads=True)
             if found is None:
                 closed.add(namespace)
-            for body in found or ():
-                key = key_of(body)
-                listed[key] = version_of(body)
-                if self._inventory.put_pipeline(body, watched=False):
-                    self._enqueue(key)
+                continue
+            if any(self._is_news(head) for head in found):
+                found = await self._pipelines(namespace) or []
+                for body in found:
+                    if self._inventory.put_pipeline(body, watched=False):
+                        self._enqueue(key_of(body))
+            listed |= {key_of(head): version_of(head) for head in found}
         now = self._clock()
         behind = {
             key: version
@@ -159,7 +177,7 @@ class Resync:
             if self._inventory.watched_version(key) < version
         }
         for key, body in self._inventory.pipelines():
-            if key not in listed and not closed & {None, key.namespace}:
+            if key in before and key not in listed and not closed & {None, key.namespace}:
                 # Deleted, and the watch has not told.
                 behind[key] = -1
                 self._inventory.drop_pipeline(key, body["metadata"]["uid"])
@@ -168,5 +186,22 @@ class Resync:
         if not self._unseen:
             self._current = now
 
+    def _is_news(self, head: Manifest) -> bool:
+        known = self._inventory.pipeline(key_of(head))
+        return known is None or version_of(known) < version_of(head)
+
     def _namespaces(self) -> tuple[str | None, ...]:
         return self._settings.watch_namespaces or (None,)
+
+
+@contextlib.contextmanager
+def _refused(kind: Kind, namespace: str | None) -> Iterator[list[ApiError]]:
+    """Note in the list that a request is refused for good; what passes is left to the caller."""
+    refused: list[ApiError] = []
+    try:
+        yield refused
+    except ApiError as error:
+        if error.transient:
+            raise
+        log.warning("%s in %s: %s", kind.plural, namespace or "all namespaces", error)
+        refused.append(error)

@@ -58,7 +58,7 @@ async def run(settings: Settings) -> None:
             health.serve(
                 settings.bind,
                 settings.http_port,
-                telemetry.registry,
+                telemetry.text,
                 lambda: resync.deaf() if leads.is_set() else "",
                 lambda: ready.is_set() or not leads.is_set(),
             )

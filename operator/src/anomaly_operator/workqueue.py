@@ -42,6 +42,8 @@ class WorkQueue(Generic[K]):
         self._clock = clock
         self._jitter = jitter
         self._due: dict[K, float] = {}
+        self._first: set[K] = set()
+        self._urgent: list[tuple[float, int, K]] = []
         self._heap: list[tuple[float, int, K]] = []
         self._count = 0
         self._running: set[K] = set()
@@ -49,11 +51,19 @@ class WorkQueue(Generic[K]):
         self._not_before: dict[K, float] = {}
         self._wake = asyncio.Event()
 
-    def add(self, key: K, delay: float = 0.0) -> None:
-        """Ask for a run of `key` in `delay` seconds, or earlier if that was asked for before."""
+    def add(self, key: K, delay: float = 0.0, *, first: bool = False) -> None:
+        """Ask for a run of `key` in `delay` seconds, or earlier if that was asked for before.
+
+        With `first`, it goes before all others that are due then and were not asked for so: what
+        somebody waits for must not stand in line behind looks that have time.
+        """
         at = max(self._clock() + delay, self._not_before.get(key, 0.0))
-        if self._due.get(key, float("inf")) <= at:
+        known = self._due.get(key, float("inf"))
+        if known <= at and (key in self._first or not first):
             return
+        at = min(at, known)
+        if first:
+            self._first.add(key)
         self._due[key] = at
         if key not in self._running:
             self._push(at, key)
@@ -62,6 +72,7 @@ class WorkQueue(Generic[K]):
         """Drop a key that is gone for good."""
         for table in (self._due, self._failures, self._not_before):
             table.pop(key, None)
+        self._first.discard(key)
 
     def depth(self) -> int:
         """Keys that could run now if there were a free worker."""
@@ -126,13 +137,16 @@ class WorkQueue(Generic[K]):
     async def _next(self) -> K:
         while True:
             now = self._clock()
-            while self._heap and self._heap[0][0] <= now:
-                at, _, key = heapq.heappop(self._heap)
-                if self._due.get(key) == at and key not in self._running:
-                    del self._due[key]
-                    return key
+            for heap in (self._urgent, self._heap):
+                while heap and heap[0][0] <= now:
+                    at, _, key = heapq.heappop(heap)
+                    if self._due.get(key) == at and key not in self._running:
+                        del self._due[key]
+                        self._first.discard(key)
+                        return key
             self._wake.clear()
-            timeout = self._heap[0][0] - now if self._heap else None
+            heads = [heap[0][0] for heap in (self._urgent, self._heap) if heap]
+            timeout = min(heads) - now if heads else None
             try:
                 await asyncio.wait_for(self._wake.wait(), timeout)
             except TimeoutError:
@@ -140,5 +154,6 @@ class WorkQueue(Generic[K]):
 
     def _push(self, at: float, key: K) -> None:
         self._count += 1
-        heapq.heappush(self._heap, (at, self._count, key))
+        heap = self._urgent if key in self._first else self._heap
+        heapq.heappush(heap, (at, self._count, key))
         self._wake.set()
