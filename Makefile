@@ -64,6 +64,10 @@ api-server: setup ## The operator against a real kube-apiserver without nodes, b
 fuzz: setup ## Ten million generated inputs through every parser (10 minutes; ARGS="--inputs 100000")
 	@PYTHONPATH=hack $(RUN) python -m fuzz $(ARGS)
 
+.PHONY: fuzz-guided
+fuzz-guided: setup ## The same, guided by coverage with Atheris, a minute a protocol (ARGS="--seconds 600 --only otlp")
+	@PYTHONPATH=hack $(RUN) --with atheris==3.0.0 python -m fuzz.guided $(ARGS)
+
 .PHONY: e2e
 e2e: cluster images ## End to end, on the cluster
 	@hack/ensure-mosquitto

@@ -26,6 +26,7 @@ from bench import programs, rounds, variants
 from bench.errors import BenchError
 from bench.filled import FilledStates
 from bench.ingest_bodies import SAMPLES, START_MS, Body, bodies
+from bench.interpreter import asked
 from bench.loadgen import Load
 from bench.records import Run
 from bench.run import Bench, Turn
@@ -149,7 +150,7 @@ def parser_table(figures: Sequence[Parsed]) -> str:
         must = f"{figure.body.must_us:g} us" if figure.body.must_us is not None else ""
         lines.append(
             f"{figure.body.words:<22} {must:>8} {figure.us:>7.2f} us "
-            f"{figure.bytes_a_sample:>9.0f} {figure.verdict}"
+            f"{figure.bytes_a_sample:>9.0f} {figure.verdict}".rstrip()
         )
     return "\n".join(lines)
 
@@ -181,6 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="of load in each run")
     parser.add_argument("--series", type=int, default=4000, help="of the whole path")
     options = parser.parse_args(argv)
+    print(asked(Path(sys.executable)), flush=True)
     figures = measure_parsers()
     print(parser_table(figures), flush=True)
     if options.parsers:
