@@ -23,7 +23,7 @@ from bench.kernels import nanoseconds
 
 METHODS_SHOWN = (Name.FUSED, Name.FUSED_LITE)
 THRESHOLDS = (4.0, 4.5, 5.0, 5.5, 6.0, 6.25, 6.5, 6.75, 7.0, 7.5, 8.0, 9.0)
-Z_THRESHOLDS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0)
+Z_THRESHOLDS = (2.0, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 7.0, 8.0, 10.0, 12.0)
 Z_WINDOWS = (60, 120, 300)
 CLOCK_ROWS = 600
 NOISE_SAMPLES = 43_200

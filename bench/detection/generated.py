@@ -25,6 +25,10 @@ class Series:
     events: list[tuple[int, int]]
 
 
+EVENTS_OF_ALL = ("spike", "level", "variance", "flat")
+SEASONAL = {"daily", "weekly", "rate"}
+"""Kinds that have a phase to be shifted; on the others such an event would be none."""
+
 KINDS = ("plain", "trend", "daily", "weekly", "memory", "heavy tails", "rate", "gaps")
 
 
@@ -84,13 +88,15 @@ def _series(kind: str, dice: random.Random) -> Series:
     room = (SAMPLES - CALM - 200) / EVENTS
     places = [CALM + round(room * (k + 0.6 * dice.random())) for k in range(EVENTS)]
     spread = _spread(values)
-    events = [_inject(values, place, spread, dice) for place in places]
+    possible = (*EVENTS_OF_ALL, "phase") if kind in SEASONAL else EVENTS_OF_ALL
+    events = [_inject(values, place, spread, dice.choice(possible), dice) for place in places]
     return Series(kind, seconds, values, events)
 
 
-def _inject(values: list[float], at: int, spread: float, dice: random.Random) -> tuple[int, int]:
+def _inject(
+    values: list[float], at: int, spread: float, event: str, dice: random.Random
+) -> tuple[int, int]:
     """One event, in place: a spike, a level, more variance, a stuck sensor or a shifted phase."""
-    event = dice.choice(("spike", "level", "variance", "flat", "phase"))
     length = {"spike": 1, "level": 14, "variance": 14, "flat": 14, "phase": 14}[event]
     side = dice.choice((-1.0, 1.0))
     middle = sum(values[at : at + length]) / length

@@ -94,6 +94,17 @@ def test_views_keep_windows_where_their_rows_are() -> None:
     assert starts == [350.0, 350.0, 350.0, 350.5, 350.0, 351.0]
 
 
+def test_a_window_that_no_row_counts_of_is_left_out_of_a_view() -> None:
+    """Cut by 300 rows it would lie in the probation, and be missed by everything."""
+    values = [float(i) for i in range(1000)]
+    file = nab.Labelled("x", [60.0 * i for i in range(1000)], values, [(320, 390), (800, 850)])
+
+    seen = [view.windows for view in views.views(file)]
+
+    assert seen[0] == [(320, 390), (800, 850)]
+    assert seen[2] == [(500, 550)]
+
+
 def test_events_are_found_or_not_and_all_other_alarms_are_false() -> None:
     """In the event or ten samples later it is found; ten before it an alarm is neutral."""
     one = events.compare(1440, [(100, 110), (500, 500)], [92, 120, 300, 301, 511])

@@ -42,9 +42,10 @@ class TailCalibrator:
             if score <= q:
                 evidence = TAIL_Q_EVIDENCE * score / q
             elif self.mean_excess > 0.0:
-                evidence = min(
-                    TAIL_Q_EVIDENCE + (score - q) / self.mean_excess / LN10, EVIDENCE_CAP
-                )
+                known = min(self.excesses + 2.0, 50.0)
+                beyond = (score - q) / self.mean_excess
+                rarity = known * math.log(1.0 + beyond / known) / LN10
+                evidence = min(TAIL_Q_EVIDENCE + rarity, EVIDENCE_CAP)
         rate = 1.0 / min(t + 1.0, HORIZON)
         bounded = min(score, 10.0 * self.mean_score) if self.mean_score > 0.0 and t > 20 else score
         self.mean_score += rate * (bounded - self.mean_score)
@@ -187,10 +188,34 @@ class Volatility:
         return self.tail(score)
 
 
+class Flat:
+    """How improbable so many repeats in a row are, by the share of repeats in the series."""
+
+    __slots__ = ("longest", "run", "seen", "share")
+
+    def __init__(self) -> None:
+        self.seen, self.run, self.share = 0, 0, 0.0
+        self.longest = [0, 0]
+
+    def evidence(self, repeats: bool, inside: bool) -> float:
+        t, share = self.seen, self.share
+        self.seen += 1
+        self.share += (float(repeats) - share) / min(t + 1.0, HORIZON)
+        if not repeats:
+            self.longest = sorted([*self.longest, self.run])[1:]
+            self.run = 0
+            return 0.0
+        self.run += 1
+        changes = (1.0 - share) * min(t, HORIZON)
+        if t < 100 or not inside or self.run <= 2 * self.longest[0] or changes < 50:
+            return 0.0
+        return min(-self.run * math.log10(max(share, 0.1)), EVIDENCE_CAP)
+
+
 class Fuse:
     def __init__(
         self,
-        threshold: float = 6.5,
+        threshold: float = 6.0,
         hold_off: int = 15,
         rearm_fraction: float = 0.3,
         rearm_after: int = 240,
@@ -200,7 +225,8 @@ class Fuse:
         self.seen, self.since_alarm, self.armed = 0, 10**9, True
 
     def _start(self, ts: float, x: float) -> None:
-        self.level = Level(x, 0.15, 20)
+        self.level, self.drift = Level(x, 0.15, 20), Level(x, 0.05, 100)
+        self.flat = Flat()
         self.seasonal, self.surprise, self.volatility = Seasonal(ts), Surprise(x), Volatility(x)
         self.jump_tail, self.previous = TailCalibrator(), x
         self.low = self.high = self.global_mean = x
@@ -228,14 +254,18 @@ class Fuse:
 
         level = max(
             self.level.evidence(x, t, rate),
+            min(self.drift.evidence(x, t, rate), 6.3),
             self.seasonal.evidence(x, ts, math.sqrt(self.global_var)),
         )
         jump = self.jump_tail(abs(x - self.previous))
+        repeats = t > 0 and x == self.previous
         self.previous = x
         dynamics = max(
             self.surprise.evidence(x, t, rate), self.volatility.evidence(x, t, self.global_var)
         )
-        votes = (level, jump, dynamics, self._record(x, t))
+        record = self._record(x, t)
+        flat = self.flat.evidence(repeats, self.low < x < self.high)
+        votes = (level, jump, dynamics, record, flat)
         score = sum(max(e - EVIDENCE_OFFSET, 0.0) for e in votes)
         return score, self._alarm(score)
 

@@ -122,6 +122,39 @@ def test_an_event_in_steady_noise_is_found_soon(event: object, family: str | Non
         assert families & {family, "jump", "level", "range"}
 
 
+def stuck(at: float, start: int, length: int, seed: int = 3) -> list[float]:
+    """Noise around 50 in steps of a hundredth, then one value."""
+    noise = random.Random(seed)
+    values = [round(noise.gauss(50.0, 1.0), 2) for _ in range(start + length + 300)]
+    values[start : start + length] = [at] * length
+    return values
+
+
+@pytest.mark.parametrize("name", [Name.FUSED, Name.FUSED_LITE])
+def test_a_stuck_sensor_is_found_within_a_dozen_samples_and_again_the_next_time(name: Name) -> None:
+    """What it sends is an ordinary value; that it sends nothing else is the event."""
+    method = METHODS[name]
+    values = stuck(50.5, 600, 14) + stuck(49.5, 600, 14, seed=4)
+    second = len(stuck(50.5, 600, 14)) + 600
+
+    raised = a_run(method, values, step_seconds=60.0).raised
+
+    flat = [i for i in raised if method.families[raised[i].family] == "flat"]
+    assert [i for i in flat if 600 <= i < 614]
+    assert [i for i in flat if second <= i < second + 14]
+
+
+@pytest.mark.parametrize("name", [Name.FUSED, Name.FUSED_LITE])
+def test_a_value_that_rests_at_the_edge_of_its_range_is_not_stuck(name: Name) -> None:
+    """A counter that counts nothing at night, a share that is 100 %."""
+    noise = random.Random(5)
+    busy = [float(noise.randrange(0, 6)) for _ in range(900)]
+
+    raised = a_run(METHODS[name], busy + [0.0] * 60, step_seconds=60.0).raised
+
+    assert not [i for i in raised if METHODS[name].families[raised[i].family] == "flat"]
+
+
 @every_method
 def test_a_constant_series_is_silent(method: Method) -> None:
     """Nothing happened."""
@@ -190,6 +223,6 @@ def test_sensitivity_is_a_preset_and_an_explicit_score_wins() -> None:
         for each in (Sensitivity.HIGH, Sensitivity.MEDIUM, Sensitivity.LOW)
     ]
 
-    assert presets == [5.0, 6.5, 8.0]
+    assert presets == [4.75, 6.0, 7.5]
     assert Rules.of(Detection(method=Name.FUSED, score=7.25), ingest).alarm_score == 7.25
     assert Rules.of(Detection(method=Name.ZSCORE, score=7.25), ingest).alarm_score > 2.0

@@ -36,7 +36,7 @@ from anomaly_dataplane.state.working_set import WorkingSet
 from blocks import blank_blocks
 from samples import a_series
 
-ZSCORE, FUSED = METHODS[Name.ZSCORE], METHODS[Name.FUSED]
+ZSCORE, FUSED, LITE = METHODS[Name.ZSCORE], METHODS[Name.FUSED], METHODS[Name.FUSED_LITE]
 RULES = Rulebook((Rules.of(Detection(), Ingest()),))
 
 
@@ -49,6 +49,17 @@ def a_stored_block(method: Method, window: int, samples: int) -> bytes:
     score_group(block, layout, method, array("i", [0]) * samples, times, values, RULES)
     block[VERSION], block[ALARM] = 7.0, 3.0
     return bytes(block.cast("B"))
+
+
+def before_the_fourth(method: Method, window: int, samples: int) -> tuple[bytearray, list[float]]:
+    """A block without the fields that layout number 4 added, and what is then learnt of it."""
+    block = memoryview(a_stored_block(method, window, samples)).cast("d")
+    layout = method.layout(window)
+    added = layout.cold_at - method.added
+    kept = block[layout.hot_at : added].tolist()
+    cold = block[layout.cold_at : layout.ring_at].tolist()
+    old = struct.pack(f"<{len(block) - method.added}d", *block[:added], *block[layout.cold_at :])
+    return bytearray(old), [*kept, *[0.0] * method.added, *cold]
 
 
 def loaded(working_set: WorkingSet, stored: bytes) -> memoryview[float]:
@@ -156,10 +167,8 @@ def test_a_block_of_the_second_layout_keeps_all_that_was_learnt(
     method: Method, window: int, since: float, armed: float, word: int
 ) -> None:
     """Only its last scalars stood otherwise; a release that brings words loses no baseline."""
-    now = bytearray(a_stored_block(method, 12, 30))
-    layout = method.layout(12)
+    now, learnt = before_the_fourth(method, 12, 30)
     second = memoryview(now).cast("d")
-    learnt = second[layout.hot_at : layout.ring_at].tolist()
     second[SHAPE] = shape(2, method.number, 12)
     second[RAW] = 30.0  # where a total was
     second[8], second[9], second[10] = since, armed, 0.0
@@ -171,6 +180,26 @@ def test_a_block_of_the_second_layout_keeps_all_that_was_learnt(
     assert (block[COUNT], block[RAW], block[NEWEST]) == (12.0, 29.0, 129_000.0)
     assert block[ALARM] == word
     assert int(block[MARKS]) == 12 << VALID
+
+
+@pytest.mark.parametrize("method", [ZSCORE, FUSED, LITE])
+@pytest.mark.parametrize("window", [12, 20])
+def test_a_block_of_the_third_layout_keeps_what_was_learnt_and_its_new_families_begin(
+    method: Method, window: int
+) -> None:
+    """Who knows a series for months goes on, and only what is new warms up."""
+    stored, learnt = before_the_fourth(method, 12, 300)
+    memoryview(stored).cast("d")[SHAPE] = shape(3, method.number, 12)
+
+    working_set = WorkingSet(method, window, 4)
+    block = loaded(working_set, bytes(stored))
+
+    new = method.layout(window)
+    assert block[new.hot_at : new.ring_at].tolist() == learnt
+    rows = array("d", [1e9]), array("d", [5.0])
+    score_group(block, new, method, array("i", [0]), *rows, RULES)
+    if method.added:
+        assert block[new.cold_at - method.added] == 1.0  # samples that the new families saw
 
 
 @pytest.mark.parametrize("count", [math.nan, -1.0, math.inf, 2.0**53])

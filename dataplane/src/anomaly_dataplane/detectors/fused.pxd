@@ -1,10 +1,12 @@
 # The C types of fused.py.
 from libc cimport math
 
-from anomaly_dataplane.detectors cimport jump, level, record, seasonal, surprise, tail, volatility
+from anomaly_dataplane.detectors cimport (
+    drift, flat, jump, level, record, seasonal, surprise, tail, volatility,
+)
 
 cdef Py_ssize_t SEEN, GLOBAL_MEAN, GLOBAL_VARIANCE
-cdef Py_ssize_t LEVEL, SEASONAL, JUMP, SURPRISE, VOLATILITY, RECORD
+cdef Py_ssize_t LEVEL, SEASONAL, JUMP, SURPRISE, VOLATILITY, RECORD, SINCE, DRIFT, FLAT
 cdef double EVIDENCE_OFFSET
 cdef int NO_FAMILY
 

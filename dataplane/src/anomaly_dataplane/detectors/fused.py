@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 
 from anomaly_dataplane.detectors import (
+    drift,
+    flat,
     jump,
     level,
     record,
@@ -27,14 +29,19 @@ JUMP = SEASONAL + seasonal.SIZE
 SURPRISE = JUMP + jump.SIZE
 VOLATILITY = SURPRISE + surprise.SIZE
 RECORD = VOLATILITY + volatility.SIZE
-SIZE = RECORD + record.SIZE
+SINCE = RECORD + record.SIZE  # samples that the next families saw, which came later
+DRIFT = SINCE + 1
+FLAT = DRIFT + drift.SIZE
+SIZE = FLAT + flat.SIZE
+ADDED = SIZE - SINCE
+"""Fields that blocks of layout number 3 lack."""
 COLD_SIZE = seasonal.COLD_SIZE
 COLD_PIECE = seasonal.BIN_SIZE
 
 EVIDENCE_OFFSET = 1.3
 """A family votes only with the evidence above its own 5 % tail."""
 
-FAMILIES = ("level", "seasonal", "jump", "dynamics", "volatility", "range")
+FAMILIES = ("level", "seasonal", "jump", "dynamics", "volatility", "range", "flat")
 NO_FAMILY = -1
 
 
@@ -49,7 +56,7 @@ def start(s: memoryview[float], o: int, ts: float, x: float) -> None:
     record.start(s, o + RECORD, x)
 
 
-def step(
+def step(  # noqa: C901  # a vote after the other
     s: memoryview[float], o: int, bins: int, ts: float, x: float
 ) -> tuple[float, int, int, float]:
     """Score a sample, then learn it: `steps.step`. The cold pieces are the season's bins."""
@@ -64,12 +71,19 @@ def step(
     variance = s[o + GLOBAL_VARIANCE]
     written = seasonal.enter(s, o + SEASONAL, bins, ts)
 
+    since = s[o + SINCE]
+    s[o + SINCE] = since + 1.0
+    previous = s[o + JUMP + jump.PREVIOUS]
+
     e_level = level.evidence(s, o + LEVEL, x, t, rate)
+    e_level = max(e_level, drift.evidence(s, o + DRIFT, x, since))
     e_season = seasonal.evidence(s, o + SEASONAL, x, ts, t, math.sqrt(variance))
     e_jump = jump.evidence(s, o + JUMP, x, t)
     e_surprise = surprise.evidence(s, o + SURPRISE, x, t, rate)
     e_volatility = volatility.evidence(s, o + VOLATILITY, x, t, variance)
     e_record = record.evidence(s, o + RECORD, x, t)
+    low, high = s[o + RECORD + record.LOW], s[o + RECORD + record.HIGH]
+    e_flat = flat.evidence(s, o + FLAT, x, since, previous, low, high)
 
     score = best = 0.0
     family = NO_FAMILY
@@ -95,4 +109,10 @@ def step(
         if vote > best:
             best = vote
             family = 5
+    vote = e_flat - EVIDENCE_OFFSET
+    if vote > 0.0:
+        score += vote
+        if vote > best:
+            best = vote
+            family = 6
     return score, family, written, best / score if score > 0.0 else 0.0

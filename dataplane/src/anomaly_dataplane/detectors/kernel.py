@@ -340,7 +340,9 @@ def _tell(
     word = int(s[base + ALARM])
     above = word & ABOVE_BIT != 0
     episode = s[base + EPISODE]
-    out.raised[i] = Raised(score, family, weight, threshold, above, episode, x)
+    # Not by the class, which would run Python for each of the many that 2 sigma raise.
+    fields = (score, family, weight, threshold, above, episode, x)
+    out.raised[i] = tuple.__new__(Raised, fields)
 
 
 def _tell_end(
@@ -358,7 +360,8 @@ def _tell_end(
     above = word & ABOVE_BIT != 0
     word = int(s[base + MARKS])
     family = (word >> FAMILY) & FAMILY_MASK
-    out.ended.append(Ended(i, how, family, above, s[base + EPISODE], score, threshold, x))
+    fields = (i, how, family, above, s[base + EPISODE], score, threshold, x)
+    out.ended.append(tuple.__new__(Ended, fields))
 
 
 def _zone(starts: array[float], zones: int, at: int, time: float) -> int:

@@ -34,6 +34,7 @@ class Method:
         hot: float64 of its slice that change with every sample.
         cold: float64 that change now and then, in pieces of `cold_piece`.
         families: names of the evidence it can win by.
+        added: of the hot ones the last, which blocks of layout number 3 and before lack.
     """
 
     name: Name
@@ -42,6 +43,7 @@ class Method:
     cold: int
     cold_piece: int
     families: tuple[str, ...]
+    added: int = 0
 
     def layout(self, window: int) -> Layout:
         """The layout of blocks for this method."""
@@ -58,9 +60,23 @@ def _alone(name: Name, number: int, fields: int, family: str, cold: int = 0) -> 
 _ALL = (
     Method(Name.ZSCORE, families.ZSCORE, 0, 0, 1, ("zscore",)),
     Method(
-        Name.FUSED, families.FUSED, fused.SIZE, fused.COLD_SIZE, fused.COLD_PIECE, fused.FAMILIES
+        Name.FUSED,
+        families.FUSED,
+        fused.SIZE,
+        fused.COLD_SIZE,
+        fused.COLD_PIECE,
+        fused.FAMILIES,
+        fused.ADDED,
     ),
-    Method(Name.FUSED_LITE, families.FUSED_LITE, fused_lite.SIZE, 0, 1, fused_lite.FAMILIES),
+    Method(
+        Name.FUSED_LITE,
+        families.FUSED_LITE,
+        fused_lite.SIZE,
+        0,
+        1,
+        fused_lite.FAMILIES,
+        fused_lite.ADDED,
+    ),
     _alone(Name.JUMP, families.JUMP, jump.SIZE, "jump"),
     _alone(Name.LEVEL, families.LEVEL, level.SIZE, "level"),
     _alone(Name.SEASONAL, families.SEASONAL, seasonal.SIZE, "seasonal", seasonal.COLD_SIZE),

@@ -1,7 +1,9 @@
 """From a raw score to evidence: -log10 of how rare such a score is for this series.
 
 Robbins-Monro estimate of the 95 % quantile, exponential tail of the declustered excesses over it
-(peaks over threshold: Siffer et al., KDD 2017, with the exponential case of the tail).
+(peaks over threshold: Siffer et al., KDD 2017, with the exponential case of the tail). Its mean is
+known from a few excesses only, so rarity is that of the predictive distribution, whose tail is
+heavier: (1 + y/n)**-n in place of exp(-y) after n excesses.
 """
 
 from __future__ import annotations
@@ -15,6 +17,11 @@ EXCESSES = 3
 LAST_EXCESS = 4
 SIZE = 5
 
+KNOWN = 2.0
+"""Excesses that a tail is taken to know beyond those it saw: the prior."""
+MOST_KNOWN = 50.0
+"""As many as the mean excess remembers."""
+
 HORIZON = 2000.0
 """Forgetting of baselines and calibrators, in samples."""
 TAIL_SHARE = 0.05
@@ -26,7 +33,7 @@ GAP = 20.0
 LN10 = math.log(10.0)
 
 
-def evidence(s: memoryview[float], o: int, score: float, t: float) -> float:
+def evidence(s: memoryview[float], o: int, score: float, t: float, gap: float) -> float:
     """Evidence of `score` >= 0, the calibrator at `o` then learning it.
 
     Args:
@@ -34,6 +41,7 @@ def evidence(s: memoryview[float], o: int, score: float, t: float) -> float:
         o: where the calibrator's fields start.
         score: the family's raw score.
         t: samples that the calibrator has seen.
+        gap: samples between excesses that count as two.
 
     Returns:
         0 to EVIDENCE_CAP; 0 while it warms up.
@@ -46,7 +54,9 @@ def evidence(s: memoryview[float], o: int, score: float, t: float) -> float:
         if score <= quantile:
             found = TAIL_EVIDENCE * score / quantile
         elif mean_excess > 0.0:
-            found = min(TAIL_EVIDENCE + (score - quantile) / mean_excess / LN10, EVIDENCE_CAP)
+            known = min(s[o + EXCESSES] + KNOWN, MOST_KNOWN)
+            rarity = known * math.log1p((score - quantile) / mean_excess / known) / LN10
+            found = min(TAIL_EVIDENCE + rarity, EVIDENCE_CAP)
     rate = 1.0 / min(t + 1.0, HORIZON)
     bounded = score
     if mean_score > 0.0 and t > 20.0:
@@ -57,7 +67,7 @@ def evidence(s: memoryview[float], o: int, score: float, t: float) -> float:
     quantile += step * (1.0 - TAIL_SHARE) if score > quantile else -step * TAIL_SHARE
     quantile = max(quantile, 0.0)
     s[o + QUANTILE] = quantile
-    if score > quantile > 0.0 and (s[o + EXCESSES] == 0.0 or t - s[o + LAST_EXCESS] >= GAP):
+    if score > quantile > 0.0 and (s[o + EXCESSES] == 0.0 or t - s[o + LAST_EXCESS] >= gap):
         s[o + LAST_EXCESS] = t
         excesses = s[o + EXCESSES] + 1.0
         s[o + EXCESSES] = excesses

@@ -74,7 +74,8 @@ def insert(
         How many there are now.
     """
     count = int(block[base + COUNT])
-    slot = base + ring + 2 * (count % window)
+    place = count % window
+    slot = base + ring + 2 * place
     full = count >= window
     outgoing = block[slot]
     if full:
@@ -103,7 +104,7 @@ def insert(
         after = before + delta * (value - mean)
     block[base + MEAN] = mean
     block[base + M2] = max(after, 0.0)
-    if (count + 1) % window == 0 or (full and after < CANCELLATION * before):
+    if place == window - 1 or (full and after < CANCELLATION * before):
         recompute(block, base, ring, window)
     return valid
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-NUMBER = 3
+NUMBER = 4
 """Of this layout. A block of another shape is migrated when it is next read."""
 
 DOUBLE = 8

@@ -41,6 +41,9 @@ _RINGS_OF_THE_FIRST = {0: 10, 1: 219}
 """Where the ring started in layout number 1, by the method's number; it ended the block. Before it
 the scalars stood as in number 2, and there was no journal."""
 
+_WITH_FIELDS = (NUMBER, 3, 2)
+"""Layout numbers whose fields can be kept. Before number 4 some methods lacked their last ones."""
+
 _SINCE_ALARM, _ARMED, _PENDING = 8, 9, 10
 """Scalars of their own up to layout number 2, where ALARM, EPISODE and MARKS are now. The others
 stood where they stand, and where RAW is there was a total."""
@@ -72,8 +75,7 @@ def migrate(
     """Fill `block` (all zeros) from a stored block of another shape.
 
     The newest samples that fit are kept, and so are the times that guard against repeats and the
-    alarm's state. The method keeps its fields if they are its own and of this layout number; else
-    it learns the samples.
+    alarm's state. The method keeps its fields if they are its own; else it learns the samples.
     """
     start(block, layout)
     old = _understood(stored, clock)
@@ -106,12 +108,14 @@ def _understood(stored: bytes, clock: Clock) -> _Old | None:
         return None
     block = memoryview(bytearray(stored)).cast("d")
     for method in METHODS.values():
-        for number in (NUMBER, 2):
+        for number in _WITH_FIELDS:
             window = block[SHAPE] - shape(number, method.number, 0)
+            lacks = method.added if number < NUMBER else 0
             if 0.0 < window < len(block) and window == int(window):
                 layout = method.layout(int(window))
-                if layout.doubles == len(block):
-                    return _of_this_kind(block, number, layout, method, clock)
+                if layout.doubles - lacks == len(block):
+                    whole = _widened(block, layout.cold_at - lacks, lacks)
+                    return _of_this_kind(whole, number, layout, method, clock)
     for number, ring_at in _RINGS_OF_THE_FIRST.items():
         window, odd = divmod(len(block) - ring_at, 2)
         known = window > 0 and not odd and block[SHAPE] == shape(1, number, window)
@@ -125,10 +129,18 @@ def _understood(stored: bytes, clock: Clock) -> _Old | None:
     return None
 
 
+def _widened(block: memoryview[float], at: int, lacks: int) -> memoryview[float]:
+    """A copy with so many fields more, each 0, which is how a family begins."""
+    wide: memoryview[float] = memoryview(bytearray(DOUBLE * (len(block) + lacks))).cast("d")
+    wide[:at] = block[:at]
+    wide[at + lacks :] = block[at:]
+    return wide
+
+
 def _of_this_kind(
     block: memoryview[float], number: int, layout: Layout, method: Method, clock: Clock
 ) -> _Old | None:
-    """A block of this layout, or of number 2, which differs by its scalars."""
+    """A block with the fields of this layout; one of number 2 differs by its scalars."""
     if number == 2:
         _renew(block, layout.window)
     if not sound(block, layout):
