@@ -35,6 +35,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "expose.parentRefs": {"expose": {"type": "HTTPRoute", "parentRefs": [{"name": "public"}]}},
     "redis.secretRef": EXTERNAL,
     "redis.tls": EXTERNAL,
+    "redis.minReplicasToWrite": EXTERNAL,
     "deletionPolicy": EXTERNAL,
 }
 """What a field, or all below a group, needs to count: further fields of spec."""

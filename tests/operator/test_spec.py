@@ -67,6 +67,7 @@ def test_no_spec_at_all_is_one_too() -> None:
         ({"redis": {"mode": "Cluster"}}, "spec.redis.urls: is required with mode"),
         ({"redis": {"mode": "Standalone", "urls": ["a:1", "b:1"]}}, "exactly one host:port"),
         ({"redis": {"mode": "Cluster", "urls": ["redis://a"]}}, "spec.redis.urls[0]: must be"),
+        ({"redis": {"minReplicasToWrite": 1}}, "minReplicasToWrite: must be 0 with mode Managed"),
         ({"redis": {"mode": "Sentinel"}}, "spec.redis.sentinelMaster: is required with mode"),
         ({"redis": {"sentinelMaster": "m"}}, "sentinelMaster: must be empty unless mode is"),
         ({"redis": {"sentinelMaster": "a b"}}, "sentinelMaster: must be a string like 'mymaster'"),

@@ -18,11 +18,8 @@ class FakeLink:
         self.address = server.address
         self.idle = True
 
-    async def call(self, request: bytes) -> object:
-        return self._server.answer(request, asking=False)
-
-    async def call_asking(self, request: bytes) -> object:
-        return self._server.answer(request, asking=True)
+    async def call(self, request: bytes, *, asking: bool = False, replicas: int = 0) -> object:
+        return self._server.answer(request, asking=asking)
 
     def close(self) -> None:
         self.idle = True

@@ -286,6 +286,8 @@ def _document(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
         reached["sentinelMaster"] = redis["sentinelMaster"]
     if redis["tls"]["enabled"]:
         reached["tls"] = redis["tls"]
+    if redis["minReplicasToWrite"]:
+        reached["minReplicasToWrite"] = redis["minReplicasToWrite"]
     groups["redis"] = reached
     if not spec["ingest"]["mqtt"]["broker"]:
         groups["ingest"] = {k: v for k, v in spec["ingest"].items() if k != "mqtt"}
@@ -332,6 +334,11 @@ RULES: tuple[Rule, ...] = (
         "spec.redis.tls.enabled",
         lambda spec: spec["redis"]["mode"] != "Managed" or not spec["redis"]["tls"]["enabled"],
         "must be false with mode Managed, whose Redis speaks no TLS",
+    ),
+    (
+        "spec.redis.minReplicasToWrite",
+        lambda spec: spec["redis"]["mode"] != "Managed" or not spec["redis"]["minReplicasToWrite"],
+        "must be 0 with mode Managed, whose Redis has no replicas",
     ),
     (
         "spec.redis.urls",

@@ -230,7 +230,11 @@ async def test_asking_and_the_request_go_together() -> None:
 
     async with a_server(target) as port:
         with a_link(port) as link:
-            calls = [link.call_asking(pack("A")), link.call(pack("B")), link.call(pack("LAST"))]
+            calls = [
+                link.call(pack("A"), asking=True),
+                link.call(pack("B")),
+                link.call(pack("LAST")),
+            ]
             assert await asyncio.gather(*calls) == [b"one", b"two", b"three"]
 
     assert seen == pack("ASKING") + pack("A") + pack("B") + pack("LAST")

@@ -62,7 +62,14 @@ def a_store(
     def link(host: str, port: int) -> Link:
         return cast(Link, FakeLink(by_address[host, port]))
 
-    return RedisStore(servers, link, Keys("uid", 4), 4, observer or Unobserved(), patience_seconds)
+    return RedisStore(
+        servers,
+        link,
+        Keys("uid", 4),
+        4,
+        observer or Unobserved(),
+        patience_seconds=patience_seconds,
+    )
 
 
 async def commit(store: RedisStore) -> list[int]:

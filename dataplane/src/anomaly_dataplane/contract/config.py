@@ -412,6 +412,8 @@ class Redis:
     tls: RedisTLS = declare(Group(RedisTLS), {})
     partitions: int = declare(Integer(1, MAX_PARTITIONS), 4)
     """Hash tags that the series spread over. Immutable: it decides where a series lives."""
+    min_replicas_to_write: int = declare(Integer(0, 5), 0)
+    """How many replicas must have a sample before its sender is told that it is in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,14 @@ def connect(
     access = Access(username, password, tls=redis.tls.enabled, folder=secret_dir)
     keys = Keys(config.pipeline.uid, redis.partitions)
     servers = _servers(config, access, keys)
-    return RedisStore(servers, _link(access), keys, redis.partitions, observer)
+    return RedisStore(
+        servers,
+        _link(access),
+        keys,
+        redis.partitions,
+        observer,
+        replicas=redis.min_replicas_to_write,
+    )
 
 
 def purge(

@@ -51,7 +51,7 @@ RIGHTS = (
     "+function|load, what the Functions call (+get +getrange +set +setrange +pexpire +del +hset "
     "+hdel +hincrby +xadd +xlen +xtrim +xdel +xgroup|create +xgroup|delconsumer +xreadgroup "
     "+xautoclaim +xack +xinfo|consumers +xinfo|groups +xinfo|stream), +cluster|slots +asking with "
-    "a Cluster or +role with Sentinel, and the keys ~{*"
+    "a Cluster or +role with Sentinel, +wait with redis.minReplicasToWrite, and the keys ~{*"
 )
 
 _AUTH = Fault("auth", advice="check username and password in the Secret of redis.secretRef")
@@ -73,6 +73,7 @@ _BY_CODE = {
     "READONLY": _READ_ONLY,
     "MASTERDOWN": Fault("no_primary", Remedy.WAIT),
     "NOREPLICAS": Fault("no_replicas", Remedy.WAIT),
+    "UNREPLICATED": Fault("no_replicas", Remedy.WAIT, unknown_fate=True),
     "BUSY": Fault("busy", Remedy.WAIT),
     "OOM": Fault("out_of_memory"),
     "MISCONF": Fault("disk"),

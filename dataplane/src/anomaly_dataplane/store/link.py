@@ -29,9 +29,16 @@ def pack(*command: Argument) -> bytes:
 
 _ASKING = pack("ASKING")
 
+REPLICAS_MS = 500
+"""How long replicas have to say that they have a write, of which about one is needed."""
+
 
 class Unsent(exceptions.ConnectionError):
     """There was no connection for the request, so it cannot have been done."""
+
+
+class Unreplicated(exceptions.ResponseError):
+    """It was done, but fewer replicas than wanted said in time that they have it."""
 
 
 class _Connection(asyncio.Protocol):
@@ -42,6 +49,8 @@ class _Connection(asyncio.Protocol):
         self._reader = hiredis.Reader(replyError=exceptions.ResponseError)
         self._waiting: deque[tuple[asyncio.Future[object], float]] = deque()
         self._outgoing: list[bytes] = []
+        self._replication: asyncio.Future[object] | None = None
+        self._replicas = 0
         self._transport: asyncio.WriteTransport | None = None
         self._loop = asyncio.get_running_loop()
         self._watch: asyncio.TimerHandle | None = None
@@ -68,8 +77,28 @@ class _Connection(asyncio.Protocol):
             self._watch = self._loop.call_at(deadline, self._overdue)
         return answer
 
+    def replicated(self, replicas: int) -> asyncio.Future[object]:
+        """How many replicas have what is sent in this turn of the loop; asked once for all of it.
+
+        While Redis waits for them it answers nothing else, so one call must not wait for each.
+        """
+        self._replicas = max(replicas, self._replicas)
+        if self._replication is None:
+            self._replication = self._loop.create_future()
+            if not self._outgoing:
+                self._loop.call_soon(self._send)
+        return self._replication
+
     def _send(self) -> None:
         requests, self._outgoing = self._outgoing, []
+        if self._replication is not None and self.closed is not None:
+            self._replication.set_exception(Unsent(str(self.closed)))
+            self._replication = None
+        if self._replication is not None:
+            requests.append(pack("WAIT", self._replicas, REPLICAS_MS))
+            deadline = self._loop.time() + self._answer_seconds
+            self._waiting.append((self._replication, deadline))
+            self._replication = None
         if self.closed is None and self._transport is not None:
             self._transport.writelines(requests)
 
@@ -114,8 +143,12 @@ class _Connection(asyncio.Protocol):
             self._watch.cancel()
         if self._transport is not None:
             self._transport.abort()
-        while self._waiting:
-            answer, _ = self._waiting.popleft()
+        answers = [answer for answer, _ in self._waiting]
+        self._waiting.clear()
+        if self._replication is not None:
+            answers.append(self._replication)
+            self._replication = None
+        for answer in answers:
             if not answer.done():
                 answer.set_exception(why)
 
@@ -161,34 +194,35 @@ class Link:
         """Whether no connection is open."""
         return self._connection is None or self._connection.closed is not None
 
-    async def call(self, request: bytes) -> object:
+    async def call(self, request: bytes, *, asking: bool = False, replicas: int = 0) -> object:
         """The reply to one packed command.
+
+        Args:
+            request: the command.
+            asking: of a Cluster's node that is about to take over the slot.
+            replicas: that must have all that this connection has written, this command included.
 
         Raises:
             Unsent: no connection could be made.
+            Unreplicated: the command is done, but too few replicas have it.
             RedisError: an error reply, a lost connection or a time-out.
         """
         connection = self._connection
         if connection is None or connection.closed is not None:
             connection = await self._connect()
-        return await connection.call(request)
-
-    async def call_asking(self, request: bytes) -> object:
-        """The same of a Cluster's node that is about to take over the slot.
-
-        Raises:
-            RedisError: as `call` does.
-        """
-        connection = self._connection
-        if connection is None or connection.closed is not None:
-            connection = await self._connect()
-        # Nothing may come between the two, so there is no await between them.
-        asking, answer = connection.call(_ASKING), connection.call(request)
-        asked, answered = await asyncio.gather(asking, answer, return_exceptions=True)
-        for reply in (answered, asked):
+        if not (asking or replicas):
+            return await connection.call(request)
+        # Nothing may come between them, so there is no await between them.
+        before = [connection.call(_ASKING)] if asking else []
+        answer = connection.call(request)
+        after = [asyncio.shield(connection.replicated(replicas))] if replicas else []
+        replies = await asyncio.gather(answer, *before, *after, return_exceptions=True)
+        for reply in replies:
             if isinstance(reply, BaseException):
                 raise reply
-        return answered
+        if replicas and (have_it := cast(int, replies[-1])) < replicas:
+            raise Unreplicated(f"UNREPLICATED {have_it} of {replicas} replicas have it")
+        return replies[0]
 
     def close(self) -> None:
         """Close the socket; a later call opens another."""

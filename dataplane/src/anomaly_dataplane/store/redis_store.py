@@ -76,6 +76,7 @@ class RedisStore:
         keys: of this pipeline.
         partitions: how many there are.
         observer: is told of failed requests.
+        replicas: that must have what was committed before it is answered.
         patience_seconds: see PATIENCE_SECONDS.
     """
 
@@ -86,6 +87,8 @@ class RedisStore:
         keys: Keys,
         partitions: int,
         observer: Observer,
+        *,
+        replicas: int = 0,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._servers = servers
@@ -97,16 +100,22 @@ class RedisStore:
         self._loading: dict[Link, asyncio.Task[RedisError | None]] = {}
         self._keys = keys
         self._observer = observer
+        self._replicas = replicas
         self._patience_seconds = patience_seconds
 
     async def read(self, partition: int, series: Sequence[Series]) -> list[bytes | None]:
         request = pack("MGET", *(self._keys.state(item) for item in series))
-        blocks: list[bytes | None] = await self._hot(partition, request)
+        # After a commit that too few replicas had this tells whether they have it by now.
+        replicas = self._replicas
+        blocks: list[bytes | None] = await self._hot(partition, request, replicas=replicas)
         return blocks
 
     async def commit(self, partition: int, writes: Writes, now_ms: int) -> list[int]:
         request = wire.request(self._keys, partition, writes, now_ms)
-        return wire.refused(await self._hot(partition, request, repeatable=False))
+        replicas = self._replicas
+        return wire.refused(
+            await self._hot(partition, request, repeatable=False, replicas=replicas)
+        )
 
     async def totals(self) -> Totals:
         hashes = await self._each_partition(lambda p: pack("HGETALL", self._keys.totals(p)))
@@ -156,7 +165,7 @@ class RedisStore:
 
     async def ping(self) -> None:
         # A commit of nothing: Redis refuses it for every reason for which it would refuse one.
-        await self._each_partition(self._empty_commit)
+        await self._each_partition(self._empty_commit, replicas=self._replicas)
 
     async def aclose(self) -> None:
         for link in self._links.values():
@@ -165,13 +174,24 @@ class RedisStore:
     def _empty_commit(self, partition: int) -> bytes:
         return wire.request(self._keys, partition, Writes.of(()), 0)
 
-    async def _each_partition(self, request: Callable[[int], bytes]) -> list[Any]:
+    async def _each_partition(
+        self, request: Callable[[int], bytes], *, replicas: int = 0
+    ) -> list[Any]:
         """Replies of all partitions, by one try each: who asks for them asks again."""
-        calls = (self._hot(p, request(p), patient=False) for p in range(len(self._primaries)))
+        calls = (
+            self._hot(p, request(p), patient=False, replicas=replicas)
+            for p in range(len(self._primaries))
+        )
         return await _all(calls)
 
     async def _hot(
-        self, partition: int, request: bytes, *, repeatable: bool = True, patient: bool = True
+        self,
+        partition: int,
+        request: bytes,
+        *,
+        repeatable: bool = True,
+        patient: bool = True,
+        replicas: int = 0,
     ) -> Any:
         """The reply to one packed request to a partition's primary.
 
@@ -181,17 +201,18 @@ class RedisStore:
             repeatable: whether it may be sent again when nobody knows if it was done. Not so for a
                 commit: refused because it had been done, it would look like another pod's doing.
             patient: whether to wait for a failover.
+            replicas: that must have it.
 
         Raises:
             StoreUnavailable: within the bound of PATIENCE_SECONDS nobody took it.
         """
         link = self._primaries[partition]
         if link is None or self._failing_since[partition] is not None:
-            return await self._insist(partition, request, None, repeatable, patient)
+            return await self._insist(partition, request, None, repeatable, patient, replicas)
         try:
-            return await link.call(request)
+            return await link.call(request, replicas=replicas)
         except RedisError as error:
-            return await self._insist(partition, request, error, repeatable, patient)
+            return await self._insist(partition, request, error, repeatable, patient, replicas)
 
     async def _insist(
         self,
@@ -200,6 +221,7 @@ class RedisStore:
         error: RedisError | None,
         repeatable: bool,
         patient: bool,
+        replicas: int,
     ) -> Any:
         """Send a request again as long as there is hope; `error` is how its first try ended."""
         clock = asyncio.get_running_loop().time
@@ -209,7 +231,7 @@ class RedisStore:
         while True:
             if error is None:
                 try:
-                    return await self._try(partition, request, target)
+                    return await self._try(partition, request, target, replicas)
                 except RedisError as failed:
                     error = failed
             fault = fault_of(error)
@@ -230,11 +252,11 @@ class RedisStore:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             target, error = _Target(None), None
 
-    async def _try(self, partition: int, request: bytes, target: _Target) -> object:
+    async def _try(self, partition: int, request: bytes, target: _Target, replicas: int) -> object:
         link = target.link
         if link is None:
             link = target.link = await self._primary(partition)
-        reply = await (link.call_asking(request) if target.asking else link.call(request))
+        reply = await link.call(request, asking=target.asking, replicas=replicas)
         self._failing_since[partition] = None
         return reply
 
