@@ -35,7 +35,7 @@ from samples import START_MS, ZSCORE, a_config
 
 PARTITIONS = 4
 HOOK = "on-call"
-SERIES = [Series(f"m{i}", {}, PARTITIONS) for i in range(8)]
+METRICS = [f"m{i}" for i in range(8)]
 USUAL = [10 + 0.1 * (i % 3) for i in range(40)]
 
 
@@ -66,16 +66,23 @@ def primary(servers: Redises, config: PipelineConfig) -> RedisServer:
 
 @dataclass
 class Pod:
-    """One pod's workers, stage and receiver; `heard` has the ids of notices by what and metric."""
+    """One pod's workers, stage and receiver.
+
+    Attributes:
+        series: of its own: a series knows its place in one pod's cache.
+        heard: the ids of notices, by what and metric.
+    """
 
     ledger: RedisLedger
     stage: AlertingStage
     workers: Workers
+    series: dict[str, Series]
     heard: dict[tuple[str, str], set[str]]
 
-    async def send(self, clock: int, series: list[Series], values: list[float]) -> None:
+    async def send(self, clock: int, metrics: list[str], values: list[float]) -> None:
         """Tried again until it is acknowledged, as senders do."""
-        for each in series:
+        for metric in metrics:
+            each = self.series[metric]
             times = [START_MS + 1e3 * (clock + i) for i in range(len(values))]
             async with asyncio.timeout(PATIENCE):
                 while True:
@@ -116,15 +123,15 @@ async def test_a_failover_neither_loses_nor_doubles_an_alert(
             store = await stack.enter_async_context(opened(config))
             assert isinstance(store, RedisStore)
             ledger = RedisLedger(store, Keys(config.pipeline.uid, PARTITIONS), PARTITIONS)
+            own = {metric: Series(metric, {}, PARTITIONS) for metric in METRICS}
             stage = AlertingStage(ledger, config.alerting, Unobserved())
-            pods.append(Pod(ledger, stage, Workers(config, store, Unobserved()), heard))
+            pods.append(Pod(ledger, stage, Workers(config, store, Unobserved()), own, heard))
             await pods[-1].workers.start()
         first, second = pods
-        before, meanwhile = SERIES[:4], SERIES[4:]
-        names = {each.metric for each in SERIES}
-        await first.send(0, SERIES, USUAL)
+        before, meanwhile, names = METRICS[:4], METRICS[4:], set(METRICS)
+        await first.send(0, METRICS, USUAL)
         await first.send(40, before, [99.0])
-        await first.until_heard("Opened", {each.metric for each in before})
+        await first.until_heard("Opened", set(before))
         victim = primary(servers, config)
         with servers.client(victim) as client:
             assert client.wait(1, 20_000) >= 1
@@ -134,7 +141,7 @@ async def test_a_failover_neither_loses_nor_doubles_an_alert(
         await asyncio.gather(
             second.send(40, meanwhile, [99.0]), second.until_heard("Opened", names)
         )
-        await second.send(41, SERIES, USUAL)
+        await second.send(41, METRICS, USUAL)
         await second.until_heard("Resolved", names)
 
         assert primary(servers, config).port != victim.port
