@@ -29,7 +29,7 @@ def pack(*command: Argument) -> bytes:
 
 _ASKING = pack("ASKING")
 
-REPLICAS_MS = 500
+REPLICAS_MS = 300
 """How long replicas have to say that they have a write, of which about one is needed."""
 
 
@@ -51,6 +51,7 @@ class _Connection(asyncio.Protocol):
         self._outgoing: list[bytes] = []
         self._replication: asyncio.Future[object] | None = None
         self._replicas = 0
+        self._asking_replicas = False
         self._transport: asyncio.WriteTransport | None = None
         self._loop = asyncio.get_running_loop()
         self._watch: asyncio.TimerHandle | None = None
@@ -78,9 +79,10 @@ class _Connection(asyncio.Protocol):
         return answer
 
     def replicated(self, replicas: int) -> asyncio.Future[object]:
-        """How many replicas have what is sent in this turn of the loop; asked once for all of it.
+        """How many replicas have what was sent up to the end of this turn of the loop.
 
-        While Redis waits for them it answers nothing else, so one call must not wait for each.
+        While Redis waits for them it answers nothing else on this connection. So they are asked
+        once for all that was sent, and again only after they were heard.
         """
         self._replicas = max(replicas, self._replicas)
         if self._replication is None:
@@ -94,13 +96,19 @@ class _Connection(asyncio.Protocol):
         if self._replication is not None and self.closed is not None:
             self._replication.set_exception(Unsent(str(self.closed)))
             self._replication = None
-        if self._replication is not None:
+        if self._replication is not None and not self._asking_replicas:
             requests.append(pack("WAIT", self._replicas, REPLICAS_MS))
             deadline = self._loop.time() + self._answer_seconds
             self._waiting.append((self._replication, deadline))
-            self._replication = None
+            self._replication.add_done_callback(self._replicas_heard)
+            self._replication, self._asking_replicas = None, True
         if self.closed is None and self._transport is not None:
             self._transport.writelines(requests)
+
+    def _replicas_heard(self, _: asyncio.Future[object]) -> None:
+        self._asking_replicas = False
+        if self._replication is not None:
+            self._send()
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
