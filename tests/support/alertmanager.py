@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -31,21 +32,28 @@ class Alertmanager:
 
     folder: Path
     port: int
+    web: str = ""
+    """Of --web.config.file: TLS and users."""
+    ca: str = ""
+    login: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.ca else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start and wait until it answers."""
         config = self.folder / "alertmanager.yml"
         config.write_text(_CONFIG)
+        web = self.folder / "web.yml"
+        web.write_text(self.web)
         with (self.folder / "alertmanager.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
                     executable("prometheus-alertmanager", "alertmanager"),
                     f"--config.file={config}",
+                    f"--web.config.file={web}",
                     f"--storage.path={self.folder / 'data'}",
                     f"--web.listen-address=127.0.0.1:{self.port}",
                     "--cluster.listen-address=",
@@ -58,8 +66,8 @@ class Alertmanager:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1):
-                    return
+                self._get("/-/ready")
+                return
             except OSError:
                 time.sleep(0.1)
         raise RuntimeError(f"Alertmanager did not start: {self.folder / 'alertmanager.log'}")
@@ -73,15 +81,24 @@ class Alertmanager:
 
     def alerts(self) -> list[dict[str, Any]]:
         """What it takes to be firing now."""
-        with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=5) as answer:
-            found: list[dict[str, Any]] = json.load(answer)
+        found: list[dict[str, Any]] = json.loads(self._get("/api/v2/alerts"))
         return found
+
+    def _get(self, path: str) -> bytes:
+        request = urllib.request.Request(self.url + path)
+        if self.login:
+            request.add_header("Authorization", self.login)
+        trusted = ssl.create_default_context(cafile=self.ca) if self.ca else None
+        with urllib.request.urlopen(request, timeout=5, context=trusted) as answer:
+            return bytes(answer.read())
 
 
 @contextmanager
-def alertmanager(folder: Path) -> Iterator[Alertmanager]:
+def alertmanager(
+    folder: Path, *, web: str = "", ca: str = "", login: str = ""
+) -> Iterator[Alertmanager]:
     """Run one for the length of a test."""
-    server = Alertmanager(folder, free_port())
+    server = Alertmanager(folder, free_port(), web, ca, login)
     server.start()
     try:
         yield server

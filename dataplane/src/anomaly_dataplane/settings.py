@@ -205,6 +205,13 @@ class Settings:
         "path",
         "A mounted Secret with credentials and certificates for the MQTT broker.",
     )
+    alertmanager_secret_dir: str = _setting(
+        runtime.ENV_ALERTMANAGER_SECRET_DIR,
+        _text,
+        runtime.ALERTMANAGER_SECRET_DIR,
+        "path",
+        "A mounted Secret with credentials and CA for Alertmanagers.",
+    )
     webhook_secret_dir: str = _setting(
         runtime.ENV_WEBHOOK_SECRET_DIR,
         _text,

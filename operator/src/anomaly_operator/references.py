@@ -33,6 +33,8 @@ def named(pipeline: Pipeline) -> Iterator[Reference]:
     for webhook in pipeline.document["alerting"]["webhooks"]:
         field = f'spec.alerting.webhooks["{webhook["name"]}"].secretRef'
         secrets[field] = webhook["secretRef"]["name"]
+    peers = pipeline.document["alerting"]["alertmanager"]
+    secrets["spec.alerting.alertmanager.secretRef"] = peers["secretRef"]["name"]
     expose = pipeline.expose
     if expose.ingress:
         secrets["spec.expose.tls.secretName"] = expose.tls_secret

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from anomaly_dataplane.alerting.delivery.webhook import BadSecret, secret_of, signature
+from anomaly_dataplane.alerting.delivery.credentials import BadSecret
+from anomaly_dataplane.alerting.delivery.webhook import secret_of, signature
 from anomaly_dataplane.store.keys import Keys
 from erring_device import Device
 from outages import PodProcess, Stack, a_stack

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from anomaly_dataplane.alerting.delivery.alertmanager import AlertmanagerSender
+from anomaly_dataplane.alerting.delivery.credentials import Credentials
 from anomaly_dataplane.alerting.delivery.http import session
 from anomaly_dataplane.alerting.delivery.webhook import WebhookSender
 from anomaly_dataplane.alerting.ledger import Ledger
@@ -30,10 +31,16 @@ class AlertingTasks:
         config: of the pipeline.
         observer: is told what happens.
         secret_dir: where the Secrets of webhooks are.
+        alertmanager_dir: where that of Alertmanagers is.
     """
 
     def __init__(
-        self, ledger: Ledger, config: PipelineConfig, observer: Observer, secret_dir: Path
+        self,
+        ledger: Ledger,
+        config: PipelineConfig,
+        observer: Observer,
+        secret_dir: Path,
+        alertmanager_dir: Path,
     ) -> None:
         self.stage = AlertingStage(ledger, config.alerting, observer)
         self._ledger = ledger
@@ -41,6 +48,11 @@ class AlertingTasks:
         self._config = config.alerting
         self._observer = observer
         self._secret_dir = secret_dir
+        peers = config.alerting.alertmanager
+        self._credentials = Credentials(
+            alertmanager_dir if peers.secret_ref.name else None,
+            insecure=peers.tls.insecure_skip_verify,
+        )
 
     def update(self, config: Alerting) -> None:
         """Go by another config from now on; receivers stay those of the start."""
@@ -54,7 +66,12 @@ class AlertingTasks:
             senders: list[AlertmanagerSender | WebhookSender] = [
                 *(
                     AlertmanagerSender(
-                        url, self._pipeline, self.stage.alerts, client, self._observer
+                        url,
+                        self._pipeline,
+                        self.stage.alerts,
+                        client,
+                        self._observer,
+                        credentials=self._credentials,
                     )
                     for url in self._config.alertmanager.urls
                 ),

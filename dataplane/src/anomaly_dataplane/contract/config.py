@@ -325,10 +325,21 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiverTLS:
+    """How the certificates of receivers are looked at."""
+
+    insecure_skip_verify: bool = declare(Boolean(), False)
+    """Whether any certificate will do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alertmanager:
     """Alertmanagers that hear of every alert, each of them."""
 
     urls: tuple[str, ...] = declare(TextList(URL_PATTERN, "http://alertmanager:9093"), [])
+    secret_ref: SecretRef = declare(Group(SecretRef), {})
+    """Credentials and CA, mounted as files."""
+    tls: ReceiverTLS = declare(Group(ReceiverTLS), {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,12 @@ ENV_REDIS_SECRET_DIR = "ANOMALY_REDIS_SECRET_DIR"  # noqa: S105  # the variable'
 ENV_TOKEN_SECRET_DIR = "ANOMALY_TOKEN_SECRET_DIR"  # noqa: S105  # the variable's name
 ENV_MQTT_SECRET_DIR = "ANOMALY_MQTT_SECRET_DIR"  # noqa: S105  # the variable's name
 ENV_POD_NAME = "ANOMALY_POD_NAME"
+ENV_ALERTMANAGER_SECRET_DIR = "ANOMALY_ALERTMANAGER_SECRET_DIR"  # noqa: S105  # the variable's name
 ENV_WEBHOOK_SECRET_DIR = "ANOMALY_WEBHOOK_SECRET_DIR"  # noqa: S105  # the variable's name
 
 WEBHOOK_SECRET_DIR = "/etc/anomaly-pipeline-webhooks"  # noqa: S105  # a folder for each webhook
+ALERTMANAGER_SECRET_DIR = "/etc/anomaly-pipeline-alertmanager"  # noqa: S105  # where it is mounted
+SECRET_KEY_TOKEN = "token"  # noqa: S105  # the key's name, not a token
 SECRET_KEY_WEBHOOK = "secret"  # noqa: S105  # the key's name, not a secret
 
 TOKEN_SECRET_DIR = "/etc/anomaly-pipeline-tokens"  # noqa: S105  # where the Secret is mounted

@@ -75,6 +75,7 @@ def _pod(pipeline: Pipeline) -> dict[str, Any]:
             *redis_volumes(pipeline),
             *_token_volumes(pipeline),
             *_mqtt_volumes(pipeline),
+            *_alertmanager_volumes(pipeline),
             *(_webhook_volume(name, secret) for name, secret in _webhooks(pipeline)),
         ],
     }
@@ -114,6 +115,14 @@ def _container(pipeline: Pipeline) -> dict[str, Any]:
                 {"name": volume["name"], "mountPath": runtime.MQTT_SECRET_DIR, "readOnly": True}
                 for volume in _mqtt_volumes(pipeline)
             ),
+            *(
+                {
+                    "name": volume["name"],
+                    "mountPath": runtime.ALERTMANAGER_SECRET_DIR,
+                    "readOnly": True,
+                }
+                for volume in _alertmanager_volumes(pipeline)
+            ),
             *(_webhook_mount(name) for name, _ in _webhooks(pipeline)),
         ],
     }
@@ -146,6 +155,15 @@ def _mqtt_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
         return []
     secret = {"secretName": pipeline.mqtt.secret, "optional": True, "defaultMode": 0o444}
     return [{"name": "mqtt", "secret": secret}]
+
+
+def _alertmanager_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The Secret for Alertmanagers. Optional: while it is missing, pods keep what to send."""
+    name = pipeline.document["alerting"]["alertmanager"]["secretRef"]["name"]
+    if not name:
+        return []
+    secret = {"secretName": name, "optional": True, "defaultMode": 0o444}
+    return [{"name": "alertmanager", "secret": secret}]
 
 
 def _webhooks(pipeline: Pipeline) -> list[tuple[str, str]]:

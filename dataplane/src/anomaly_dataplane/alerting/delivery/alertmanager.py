@@ -16,7 +16,15 @@ import msgspec
 from aiohttp import ClientSession
 
 from anomaly_dataplane.alerting.alert import Alert, Kind
-from anomaly_dataplane.alerting.delivery.http import Backoff, Bell, Outcome, place, post
+from anomaly_dataplane.alerting.delivery.credentials import BadSecret, Credentials
+from anomaly_dataplane.alerting.delivery.http import (
+    Answer,
+    Backoff,
+    Bell,
+    Outcome,
+    place,
+    post,
+)
 from anomaly_dataplane.contract.config import Identity
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Observer
@@ -62,6 +70,7 @@ class AlertmanagerSender:
         observer: is told how it went.
         wall_clock: Unix time in seconds.
         backoff: after failures.
+        credentials: that it asks for.
     """
 
     def __init__(
@@ -73,6 +82,7 @@ class AlertmanagerSender:
         observer: Observer,
         wall_clock: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.bell = Bell()
         self._url = url.rstrip("/") + PATH
@@ -83,6 +93,7 @@ class AlertmanagerSender:
         self._observer = observer
         self._wall_clock = wall_clock
         self._backoff = backoff or Backoff()
+        self._credentials = credentials or Credentials(None, insecure=False)
         self._sent: dict[str, _Sent] = {}
 
     async def run(self) -> None:
@@ -118,7 +129,7 @@ class AlertmanagerSender:
     async def _post(self, alerts: Sequence[Alert], now: float) -> float:
         """Send some; returns how long to wait before the next try, 0 after success."""
         body = msgspec.json.encode([as_posted(self._pipeline, alert, now) for alert in alerts])
-        answer = await post(self._client, self._url, body, {})
+        answer = await self._answer(body)
         if answer.outcome is Outcome.LATER:
             if not self._backoff.failures:
                 logger.warning("%s does not take alerts: %s", self._name, answer.reason)
@@ -135,6 +146,13 @@ class AlertmanagerSender:
         for alert in alerts:
             self._sent[alert.key] = _Sent(alert, now)
         return 0.0
+
+    async def _answer(self, body: bytes) -> Answer:
+        try:
+            access = self._credentials.read()
+        except BadSecret as error:
+            return Answer(Outcome.LATER, str(error))
+        return await post(self._client, self._url, body, access.headers, access.tls)
 
 
 def _news(sent: _Sent, alert: Alert, now: float) -> bool:

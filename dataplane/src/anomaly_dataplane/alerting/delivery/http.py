@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from ssl import SSLContext
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs
@@ -16,8 +17,8 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 
 _LONGEST_REASON = 200
-_PASSING = frozenset({408, 425, 429})
-"""4xx that say nothing against what was sent."""
+_PASSING = frozenset({401, 403, 407, 408, 425, 429})
+"""4xx that say nothing against what was sent: credentials may be mended meanwhile, too."""
 
 
 class Outcome(Enum):
@@ -47,7 +48,13 @@ def session() -> ClientSession:
     return ClientSession(timeout=ClientTimeout(total=ANSWER_SECONDS))
 
 
-async def post(client: ClientSession, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+async def post(
+    client: ClientSession,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    tls: SSLContext | bool = True,
+) -> Answer:
     """POST a JSON body; never raises for what the network or the receiver does."""
     headers = {
         hdrs.CONTENT_TYPE: "application/json",
@@ -56,7 +63,9 @@ async def post(client: ClientSession, url: str, body: bytes, headers: Mapping[st
     }
     try:
         # No redirects: a signature and its body are for the address that the config names.
-        async with client.post(url, data=body, headers=headers, allow_redirects=False) as response:
+        async with client.post(
+            url, data=body, headers=headers, allow_redirects=False, ssl=tls
+        ) as response:
             text = await response.content.read(_LONGEST_REASON)
             status, retry_after = response.status, response.headers.get(hdrs.RETRY_AFTER, "")
     except TimeoutError:

@@ -19,6 +19,7 @@ import msgspec
 from aiohttp import ClientSession
 
 from anomaly_dataplane.alerting.delivery.alertmanager import summary
+from anomaly_dataplane.alerting.delivery.credentials import BadSecret
 from anomaly_dataplane.alerting.delivery.http import Answer, Backoff, Bell, Outcome, post
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.notices import Notice
@@ -36,10 +37,6 @@ _PREFIX = "whsec_"
 
 _notices = msgspec.json.Decoder(Notice)
 logger = logging.getLogger(__name__)
-
-
-class BadSecret(Exception):
-    """The secret that signs cannot be read."""
 
 
 class WebhookSender:

@@ -1,0 +1,79 @@
+"""A real Alertmanager that wants TLS and a login, and a Secret that is mended while a pod runs."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from alertmanager import alertmanager
+from anomaly_dataplane.alerting.delivery.credentials import BadSecret, Credentials
+from certificates import authority
+from erring_device import Device
+from outages import a_stack
+from polling import eventually
+from samples import ZSCORE
+
+PASSWORD = "pass word"  # of this test's Alertmanager
+WEB = """\
+tls_server_config: {{cert_file: {folder}/tls.crt, key_file: {folder}/tls.key}}
+basic_auth_users: {{pipeline: "$2b$04$AtpDz8cQtPVGipAeJZCcbebywyzLSjPM/5H4sbcHO5yuvXeZs42cy"}}
+"""
+
+
+@pytest.mark.redis
+@pytest.mark.timeout(300)
+def test_an_alertmanager_is_told_once_the_secret_is_right(tmp_path: Path) -> None:
+    """Missing, then with a wrong password, then right: the log tells, and nothing is lost."""
+    ours, server = authority("the CA of Alertmanager"), tmp_path / "server"
+    server.mkdir()
+    ours.secret(server)
+    secret = tmp_path / "secret"
+    login = "Basic " + b64encode(f"pipeline:{PASSWORD}".encode()).decode()
+    web, ca = WEB.format(folder=server), str(server / "ca.crt")
+    with alertmanager(tmp_path, web=web, ca=ca, login=login) as peer:
+        told = {"urls": [peer.url], "secretRef": {"name": "alertmanager"}}
+        quick = {"group": {"by": ""}, "alertmanager": told}
+        environ = {"ANOMALY_ALERTMANAGER_SECRET_DIR": str(secret)}
+        detection = {**ZSCORE, "holdOffSamples": 0, "repeatAfterSamples": 0}
+        with a_stack(tmp_path, environ, detection=detection, alerting=quick) as stack:
+            device = Device(lambda: stack.url, "temperature")
+            device.warm_up()
+            device.send(99)
+            eventually("it says so", lambda: "or is missing" in stack.pod.said())
+            assert stack.pod.metric("alert_deliveries_total", result="failed") >= 1
+            secret.mkdir()
+            (secret / "username").write_text("pipeline")
+            (secret / "password").write_text("wrong")
+            (secret / "ca.crt").write_text(Path(ca).read_text())
+            failed = stack.pod.metric("alert_deliveries_total", result="failed")
+            name = "alert_deliveries_total"
+            eventually("it is refused", lambda: stack.pod.metric(name, result="failed") > failed)
+            assert peer.alerts() == []
+            assert stack.pod.metric(name, result="dead") == 0
+            (secret / "password").write_text(f"{PASSWORD}\n")
+            (alert,) = eventually("it hears of it", peer.alerts)
+            assert alert["labels"]["metric"] == "temperature"
+
+
+def write(folder: Path, **keys: str) -> Path:
+    for key, value in keys.items():
+        (folder / key.replace("_", ".")).write_text(value)
+    return folder
+
+
+def test_a_token_comes_before_a_login(tmp_path: Path) -> None:
+    """And any certificate is taken only where that is asked for."""
+    folder = write(tmp_path, token="t0ken\n", username="me", password="p")
+    access = Credentials(folder, insecure=True).read()
+    assert access.headers == {"Authorization": "Bearer t0ken"}
+    assert access.tls is False
+    assert Credentials(None, insecure=False).read().tls is True
+
+
+@pytest.mark.parametrize("keys", [{}, {"password": "p"}, {"token": " "}, {"ca_crt": "no PEM"}])
+def test_a_secret_that_says_nothing_is_told(tmp_path: Path, keys: dict[str, str]) -> None:
+    """Rather than to go on without."""
+    with pytest.raises(BadSecret):
+        Credentials(write(tmp_path, **keys), insecure=False).read()
