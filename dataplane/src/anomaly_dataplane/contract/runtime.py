@@ -45,8 +45,6 @@ CONFIG_FILE = "pipeline.json"
 CONFIG_PATH = f"{CONFIG_DIR}/{CONFIG_FILE}"
 
 ENV_CONFIG = "ANOMALY_CONFIG"
-ENV_CONFIG_DOCUMENT = "ANOMALY_CONFIG_DOCUMENT"
-"""The document itself, for `purge`, whose Job outlives the ConfigMap."""
 ENV_STORE = "ANOMALY_STORE"
 ENV_HTTP_PORT = "ANOMALY_HTTP_PORT"
 ENV_ADMIN_PORT = "ANOMALY_ADMIN_PORT"
@@ -68,6 +66,9 @@ ENV_MQTT_SECRET_DIR = "ANOMALY_MQTT_SECRET_DIR"  # noqa: S105  # the variable's 
 ENV_POD_NAME = "ANOMALY_POD_NAME"
 ENV_ALERTMANAGER_SECRET_DIR = "ANOMALY_ALERTMANAGER_SECRET_DIR"  # noqa: S105  # the variable's name
 ENV_WEBHOOK_SECRET_DIR = "ANOMALY_WEBHOOK_SECRET_DIR"  # noqa: S105  # the variable's name
+
+PURGE_CONFIG_VARIABLE = "ANOMALY_CONFIG_DOCUMENT"
+"""The document itself, for `purge`, whose Job outlives the ConfigMap."""
 
 WEBHOOK_SECRET_DIR = "/etc/anomaly-pipeline-webhooks"  # noqa: S105  # a folder for each webhook
 ALERTMANAGER_SECRET_DIR = "/etc/anomaly-pipeline-alertmanager"  # noqa: S105  # where it is mounted

@@ -61,7 +61,7 @@ async def _purge(settings: Settings, config: PipelineConfig, options: argparse.N
 
 def _config(settings: Settings) -> PipelineConfig:
     """From the variable that the operator's Job has, else from the file that pods have."""
-    text = os.environ.get(runtime.ENV_CONFIG_DOCUMENT, "").encode()
+    text = os.environ.get(runtime.PURGE_CONFIG_VARIABLE, "").encode()
     if not text:
         try:
             text = Path(settings.config).read_bytes()

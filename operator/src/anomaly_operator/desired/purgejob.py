@@ -58,7 +58,7 @@ def _pod(pipeline: Pipeline) -> dict[str, Any]:
                 "imagePullPolicy": pipeline.image_pull_policy,
                 "args": ["purge"],
                 "env": [
-                    {"name": runtime.ENV_CONFIG_DOCUMENT, "value": _document(pipeline)},
+                    {"name": runtime.PURGE_CONFIG_VARIABLE, "value": _document(pipeline)},
                     *deployment.redis_env(pipeline),
                 ],
                 "resources": dict(pipeline.resources),
