@@ -103,6 +103,7 @@ async def test_a_cold_series_says_how_many_samples_it_needs(pod: RunningPod) -> 
     assert low < 10 < high
     assert warm["episode"] == {"open": False, "began": None, "samples_since_last_anomaly": None}
     assert warm["anomaly_threshold"] == pytest.approx(2.0)
+    assert warm["events"] == []
 
 
 async def an_anomaly(pod: RunningPod) -> str:
@@ -137,6 +138,7 @@ async def test_a_false_anomaly_raises_the_threshold_of_its_series(pod: RunningPo
     assert (await say(pod, anomaly, "POST", "true"))[0] == 409
 
     told = await explain(pod, identity)
+    assert [(event["id"], event["kind"]) for event in told["events"]] == [(anomaly, "Raised")]
     assert told["anomaly_threshold"] == pytest.approx(2.3)
     assert told["feedback"]["complaints"] == 1
     assert told["labels_of"][anomaly]["label"] == "false"

@@ -166,6 +166,7 @@ def _explain() -> Json:
                 {"open": FLAG, "began": MAYBE_TIME, "samples_since_last_anomaly": MAYBE_COUNT}
             ),
             "feedback": closed({"complaints": COUNT, "factor": NUMBER}),
+            "events": array(ref("Anomaly")),
             "labels_of": {
                 "type": "object",
                 "additionalProperties": closed({"label": TEXT, "note": TEXT, "time": TIME}),

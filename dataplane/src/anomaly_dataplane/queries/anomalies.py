@@ -24,6 +24,8 @@ MOST_LOOKED_AT = 20_000
 """Events that one request looks at; where few match, a page may hold fewer than it might."""
 
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,10})-([0-9]{1,3})")
+NEWEST_ENTRY: Entry = (2**53, 0)
+"""Behind all that there are."""
 KINDS = {"Raised": {Kind.RAISED}, "Recovered": {Kind.RECOVERED}, "Any": set(Kind)}
 
 Found = tuple[tuple[int, int, int], Anomaly]
@@ -94,7 +96,7 @@ def _position(text: str) -> tuple[int, int, int] | None:
 
 
 def _up_to(position: tuple[int, int, int] | None, partition: int) -> Entry:
-    return (2**53, 0) if position is None else position[:2]
+    return NEWEST_ENTRY if position is None else position[:2]
 
 
 def as_json(event: Anomaly) -> dict[str, object]:

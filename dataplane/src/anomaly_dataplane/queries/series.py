@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 from aiohttp import web
@@ -20,6 +21,8 @@ from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.ingest.reply import JSON_HEADERS
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.parameters import Parameters
+from anomaly_dataplane.queries import anomalies
+from anomaly_dataplane.queries.anomalies import NEWEST_ENTRY
 from anomaly_dataplane.queries.matching import Matching
 from anomaly_dataplane.series import ID_BYTES, Series
 from anomaly_dataplane.state.layout import (
@@ -51,6 +54,8 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MOST_LOOKED_AT = 50_000
 _SHOWN_SAMPLES = 60
+_SHOWN_EVENTS = 10
+_EVENTS_LOOKED_AT = 2_000
 _CURSOR = re.compile(r"([0-9]{1,3})-([0-9]{1,20})")
 
 
@@ -190,8 +195,20 @@ class ExplainHandler:
             for anomaly, label in said.items()
             if anomaly.startswith(series.id)
         }
-        body = {**as_json(series), **explained(opened, self._rules_of(series)), "labels_of": labels}
+        body = {
+            **as_json(series),
+            **explained(opened, self._rules_of(series)),
+            "events": await self._events(series),
+            "labels_of": labels,
+        }
         return web.Response(body=msgspec.json.encode(body), headers=JSON_HEADERS)
+
+    async def _events(self, series: Series) -> list[dict[str, object]]:
+        """What was last told of a series, newest first."""
+        partition = series.partition % self._reader.partitions
+        newest = await self._reader.before(partition, NEWEST_ENTRY, 0, _EVENTS_LOOKED_AT)
+        own = (event for _, event in newest if event.id.startswith(series.id))
+        return [anomalies.as_json(event) for event in islice(own, _SHOWN_EVENTS)]
 
 
 def explained(opened: OpenSeries, rules: Rules) -> Mapping[str, object]:
