@@ -27,7 +27,7 @@ class Settings:
     dataplane_image: str = f"anomaly-pipeline/dataplane:{__version__}"
     redis_image: str = "redis:8.0"
     endpoint_ports: tuple[tuple[int, int], ...] = ()
-    runbook_url: str = "https://anomalypipeline.io/runbook"
+    runbook_url: str = ""
     log_level: str = "INFO"
     log_format: str = "json"
     http_port: int = 8080
@@ -173,7 +173,7 @@ TABLE = (
         "runbook_url",
         _url,
         "The page that alerts link to, each with its own name as the fragment: your copy of "
-        "docs/runbook.md.",
+        "docs/runbook.md. Empty: they link to nothing.",
     ),
     Setting("log_level", _choice("DEBUG", "INFO", "WARNING", "ERROR"), "Least severe level shown."),
     Setting(

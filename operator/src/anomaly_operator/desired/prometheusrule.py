@@ -22,14 +22,13 @@ def prometheus_rule(pipeline: Pipeline) -> Manifest:
 
 
 def _rule(alert: Alert, pipeline: Pipeline) -> dict[str, Any]:
+    annotations = {"summary": alert.summary, "description": alert.description}
+    if pipeline.monitoring.runbook_url:
+        annotations["runbook_url"] = f"{pipeline.monitoring.runbook_url}#{alert.name.lower()}"
     return {
         "alert": alert.name,
         "expr": promql.own(alert.expr, pipeline),
         "for": alert.patience,
         "labels": {"severity": alert.severity},
-        "annotations": {
-            "summary": alert.summary,
-            "description": alert.description,
-            "runbook_url": f"{pipeline.monitoring.runbook_url}#{alert.name.lower()}",
-        },
+        "annotations": annotations,
     }
