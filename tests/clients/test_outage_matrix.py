@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,19 @@ import pytest
 
 from anomaly_dataplane.ingest.registry import PROTOCOLS
 from clients import Client, Curl, InfluxPython, Paho, TelegrafOutput
+from collecting_clients import OpenTelemetryPython, prometheus_writer
 from mqtt_broker import mqtt_broker
 from outages import OUTAGE_SECONDS, Stack, a_stack
 from polling import eventually
 from telegraf import OUTPUTS, telegraf
 
-pytestmark = [pytest.mark.redis, pytest.mark.senders, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.redis,
+    pytest.mark.senders,
+    pytest.mark.timeout(300),
+    # OpenTelemetry's exporters, of themselves.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
 CLIENTS = (
@@ -35,7 +43,13 @@ CLIENTS = (
     "influxdb-client-python",
     "curl",
     "paho over mosquitto",
+    "Prometheus, remote write 1.0",
+    "Prometheus, remote write 2.0",
+    "OpenTelemetry SDK for Python, protobuf",
+    "OpenTelemetry SDK for Python, JSON",
 )
+REASONS = "ahead of the pod's clock", "characters; 1024 are allowed"
+"""Of the bad samples."""
 STEADY_SECONDS = 3.0
 TOKEN = "correct-horse"
 
@@ -103,7 +117,8 @@ def _bad(stack: Stack, clients: list[Client]) -> None:
             seen.add(id(getattr(client, "_running", client)))
             client.send_bad_sample()
     time.sleep(2)
-    assert stack.pod.metric("samples_rejected_total", reason="future") > 0
+    for reason in ("future", "series"):
+        assert stack.pod.metric("samples_rejected_total", reason=reason) > 0
 
 
 SCENARIOS: Mapping[str, Callable[[Stack, list[Client]], None]] = {
@@ -123,11 +138,12 @@ class Outcome:
     sent: int
     missing: int
     told: str
+    refused: int | None
 
     @property
     def word(self) -> str:
         """As the page's table has it; a loss that nobody was told of has no word."""
-        if "ahead of the pod's clock" in self.told:
+        if any(reason in self.told for reason in REASONS):
             return "told"
         if not self.missing:
             return "all in"
@@ -168,14 +184,21 @@ def outcomes(
             InfluxPython(stack.url, TOKEN),
             Curl(stack.url, TOKEN),
             Paho(broker),
+            *(
+                stack_of.enter_context(
+                    prometheus_writer(folder / version, stack.url, version, TOKEN)
+                )
+                for version in ("1.0", "2.0")
+            ),
+            *(OpenTelemetryPython(kind, stack.url, TOKEN) for kind in ("protobuf", "JSON")),
         ]
         for client in clients:
             client.start()
         time.sleep(STEADY_SECONDS)
         SCENARIOS[request.param](stack, clients)
         time.sleep(STEADY_SECONDS)
-        for client in clients:
-            client.stop()
+        with ThreadPoolExecutor(len(clients)) as pool:
+            list(pool.map(lambda client: client.stop(), clients))
         yield request.param, _compare(stack, clients)
 
 
@@ -190,7 +213,7 @@ def _compare(stack: Stack, clients: list[Client]) -> dict[str, Outcome]:
     with contextlib.suppress(AssertionError):
         eventually("everything is in", all_in, within=10)
     found = {}
-    held = 0
+    held = bad = 0
     for client in clients:
         series = list(sent[client.name])
         rings = stack.samples_of(series)
@@ -206,8 +229,13 @@ def _compare(stack: Stack, clients: list[Client]) -> dict[str, Outcome]:
             held += len(got)
         count = sum(map(len, sent[client.name].values()))
         assert count > 10, f"{client.name} has hardly sent anything"
-        found[client.name] = Outcome(count, missing, client.told())
+        refused = client.refused()
+        found[client.name] = Outcome(count, missing, client.told(), refused)
+        if refused is not None:
+            bad += refused - missing
     assert stack.totals().samples == held + _fill(stack), "something was counted twice"
+    # Who counts has counted what is missing, and besides what the pod has rejected, if any.
+    assert bad == stack.pod.metric("samples_rejected_total", reason="series")
     return found
 
 

@@ -47,6 +47,10 @@ class Client(Protocol):
         """What it has said of samples that were not taken; empty if nothing."""
         ...
 
+    def refused(self) -> int | None:
+        """How many samples it knows to be refused, with the bad ones; None if it does not count."""
+        ...
+
     def send_bad_sample(self) -> None:
         """Send one that cannot be taken, in one batch with others that can."""
         ...
@@ -76,6 +80,9 @@ class _Steady:
 
     def sent(self) -> Sent:
         return self._given
+
+    def refused(self) -> int | None:
+        return None
 
     def send_bad_sample(self) -> None:
         self._bad = True
@@ -242,6 +249,9 @@ class TelegrafOutput:
         lines = self._running.said().splitlines()
         found = [line for line in lines if f"{about}]" in line or f"{about}:" in line]
         return "\n".join(line for line in found if " I! " not in line)
+
+    def refused(self) -> int | None:
+        return None
 
     def send_bad_sample(self) -> None:
         """For one reading or two, until it is taken away again."""

@@ -30,6 +30,8 @@ from redis_server import free_port
 Samples = dict[float, float]
 """By time in Unix milliseconds."""
 
+PAGE = Path(__file__).parents[2] / "docs" / "protocols.md"
+V2 = "io.prometheus.write.v2.Request"
 _RANGE = "1h"
 
 
@@ -74,6 +76,12 @@ class Prometheus:
         assert found or may_lack, f"Prometheus has no metric {name}"
         return sum(map(float, found))
 
+    def refused(self) -> float:
+        """Samples that it knows to be lost."""
+        prefix = "prometheus_remote_storage_samples_"
+        dropped = self.metric(f"{prefix}dropped_total", may_lack=True)
+        return self.metric(f"{prefix}failed_total") + dropped
+
     def said(self) -> str:
         """What it has logged."""
         return (self.folder / "prometheus.log").read_text(errors="replace")
@@ -87,20 +95,38 @@ class Prometheus:
             return False
 
 
+def remote_write(url: str, version: str) -> dict[str, Any]:
+    """The `remote_write` of docs/protocols.md for a pod; all metrics are sent."""
+    snippet = re.search(r"```yaml\n(# prometheus\.yml\n.*?)```", PAGE.read_text(), re.DOTALL)
+    assert snippet is not None
+    (entry,) = yaml.safe_load(snippet[1])["remote_write"]
+    assert entry["protobuf_message"] == V2
+    del entry["write_relabel_configs"]
+    if version == "1.0":
+        del entry["protobuf_message"]
+    entry["url"] = url + "/" + entry["url"].partition("/default/boiler-room/")[2]
+    return {**entry, "name": "pipeline"}
+
+
 @contextmanager
 def a_prometheus(
-    folder: Path, remote_write: Mapping[str, Any], targets: Mapping[str, int], *features: str
+    folder: Path,
+    remote_write: Mapping[str, Any],
+    targets: Mapping[str, int],
+    *features: str,
+    itself: bool = True,
 ) -> Iterator[Prometheus]:
-    """Run one that scrapes itself and these ports of the machine, by job."""
+    """Run one that scrapes these ports of the machine, by job, and unless told not to itself."""
     program = PROMETHEUS.program(Cache.from_environment())
     if not program.exists():
         pytest.fail(f"there is no Prometheus at {program}; `make senders` builds it (minutes)")
     port = free_port()
+    jobs = {**targets, "prometheus": port} if itself else targets
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
         "scrape_configs": [
             {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{target}"]}]}
-            for job, target in {**targets, "prometheus": port}.items()
+            for job, target in jobs.items()
         ],
         "remote_write": [dict(remote_write)],
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from devcluster.senders import TELEGRAF
 _AGENT = """
 [agent]
   interval = "1s"
+  # Else to the second: a slow machine may gather twice in one, and a pod takes the first alone.
+  precision = "1ms"
   round_interval = false
   flush_interval = "1s"
   metric_batch_size = 50
@@ -120,15 +123,17 @@ class Telegraf:
     outputs: tuple[str, ...]
     process: subprocess.Popen[bytes]
     more: Path = field(init=False)
+    _stopping: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.more = self.folder / "more.lp"
 
     def stop(self) -> None:
         """Stop it; it sends what it has before it ends."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(60)
+        with self._stopping:
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGTERM)
+                self.process.wait(60)
 
     def said(self) -> str:
         """Its log."""
