@@ -28,11 +28,14 @@ def test_there_are_examples() -> None:
 def test_an_example_becomes_a_pipeline_that_takes_samples(
     path: Any, kubectl: Kubectl, ingress: str, values: dict[str, Any]
 ) -> None:
-    """`kubectl apply -f`, the Redis it names if it names one, and the first samples are taken."""
+    """`kubectl apply -f`, the Redis and the Secret it names if any, and samples are taken."""
     objects = list(yaml.safe_load_all(path.read_text()))
     (resource,) = [o for o in objects if o["kind"] == "AnomalyPipeline"]
     pipeline = Pipeline(kubectl, resource["metadata"]["name"], ingress)
     provide_redis(kubectl, resource, objects, values["redis"]["image"])
+    mqtt = resource.get("spec", {}).get("ingest", {}).get("mqtt", {})
+    if login := mqtt.get("secretRef", {}).get("name"):
+        kubectl.apply(secret(login, "an-example"))
     kubectl.run("apply", "-f", str(path))
 
     pipeline.await_ready(90)
