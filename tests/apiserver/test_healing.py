@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 import pytest
 
-from anomaly_operator import names
-from kube import Kubectl
+from kube import Kubectl, applied_at
 from operator_process import OperatorProcess
 from pipelines import resource
 from polling import eventually
@@ -45,17 +42,6 @@ EDITS: dict[tuple[str, str], dict[str, Any]] = {
 
 
 WHOLE = {"autoscaling": {"minReplicas": 2}, "networkPolicy": {"enabled": True}}
-
-
-def applied_at(kubectl: Kubectl, kind: str, name: str) -> float:
-    """When the operator has last changed an object, by the API server's clock."""
-    text = kubectl.run("get", kind, name, "-o", "json", "--show-managed-fields")
-    times = [
-        entry["time"]
-        for entry in json.loads(text)["metadata"]["managedFields"]
-        if (entry["manager"], entry["operation"]) == (names.FIELD_MANAGER, "Apply")
-    ]
-    return datetime.fromisoformat(max(times)).timestamp()
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ async def test_liveness_readiness_and_metrics_are_served() -> None:
 
 def test_a_log_line_is_json_with_the_pipeline_in_work() -> None:
     """Machines find every line about one pipeline."""
-    token = logs.pipeline_var.set("team/boiler")
+    token = logs.pipeline_var.set(logs.Subject("team", "boiler", "u-1"))
     try:
         raise ValueError("boom")
     except ValueError:
@@ -59,6 +59,7 @@ def test_a_log_line_is_json_with_the_pipeline_in_work() -> None:
     text = logs.TextFormatter().format(record)
     logs.pipeline_var.reset(token)
 
-    assert (line["namespace"], line["name"], line["message"]) == ("team", "boiler", "said it")
+    assert (line["namespace"], line["name"], line["uid"]) == ("team", "boiler", "u-1")
+    assert line["message"] == "said it"
     assert "boom" in line["exception"]
     assert "[team/boiler]: said it" in text

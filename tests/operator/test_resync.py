@@ -117,8 +117,8 @@ async def test_a_full_list_reveals_drift_that_no_event_told_of() -> None:
     assert sorted(asked) == sorted(kind.plural for kind in kinds.CHILDREN)
 
 
-async def test_a_child_of_an_optional_api_is_missed_without_a_watch() -> None:
-    """kopf may have looked for the API a moment too early, and never looks again."""
+async def test_an_optional_api_that_goes_takes_its_objects_along() -> None:
+    """No event told of them; each pipeline is looked at, as it is when one comes."""
     stage = Watchless()
     body = a_resource()
     stage.watch_brings(stage.cluster.put(body))
@@ -138,9 +138,10 @@ async def test_a_child_of_an_optional_api_is_missed_without_a_watch() -> None:
     assert stage.known.put_child(monitor) == key
     stage.asked.clear()
 
-    await stage.resync.list_optional()
+    await stage.resync.api_changed(kinds.SERVICE_MONITOR, False)
 
     assert stage.asked == [key]
+    assert not stage.known.children(key)
 
 
 async def test_a_watch_that_begins_anew_leads_to_a_full_list(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from anomaly_operator import names
 
 Manifest = dict[str, Any]
 
@@ -107,3 +110,14 @@ def says(resource: Manifest, kind: str, status: str, reason: str = "") -> bool:
         and (not reason or seen.get("reason") == reason)
         and seen.get("observedGeneration", current) == current
     )
+
+
+def applied_at(kubectl: Kubectl, kind: str, name: str) -> float:
+    """When the operator has last changed an object, by the API server's clock."""
+    text = kubectl.run("get", kind, name, "-o", "json", "--show-managed-fields")
+    times = [
+        entry["time"]
+        for entry in json.loads(text)["metadata"]["managedFields"]
+        if (entry["manager"], entry["operation"]) == (names.FIELD_MANAGER, "Apply")
+    ]
+    return datetime.fromisoformat(max(times)).timestamp()

@@ -98,7 +98,11 @@ class Cluster(Protocol):
         """Say anew which manager owns which field of that very version of an object."""
 
     async def serves(self, kind: Kind, *, believed: float = ABSENT_SECONDS) -> bool:
-        """Whether the cluster knows a kind; an earlier "no" is believed for so many seconds."""
+        """Whether the cluster knows a kind.
+
+        An earlier "no" is believed for so many seconds, a "yes" until a request meets a 404. With
+        0, nothing is believed.
+        """
 
 
 def _ignore(verb: str, resource: str, code: int) -> None:
@@ -252,7 +256,7 @@ class KubeCluster:
         await self._call("patch", kind, path, query=query, body=body, content_type=_MERGE)
 
     async def serves(self, kind: Kind, *, believed: float = ABSENT_SECONDS) -> bool:
-        known = self._served.get(kind)
+        known = self._served.get(kind) if believed else None
         if known or (known is False and self._clock() - self._asked[kind] < believed):
             return known
         try:

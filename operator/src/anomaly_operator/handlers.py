@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import kopf
+from kopf._cogs.structs.references import Insights  # the type of an argument of kopf.operator
 
 from anomaly_operator import kinds, names
 from anomaly_operator.inventory import Inventory, Key, key_of
@@ -93,6 +94,14 @@ def _plain(event: kopf.RawEvent) -> dict[str, Any]:
     body: dict[str, Any] = dict(event["object"])
     body["metadata"] = dict(body["metadata"])
     return body
+
+
+async def watch(insights: Insights, kind: Kind) -> None:
+    """Let kopf watch a kind that it has not found by itself, though it is served."""
+    resource = kopf.Resource(kind.group, kind.version, kind.plural, kind.kind, namespaced=True)
+    async with insights.revised:
+        insights.watched_resources.add(resource)
+        insights.revised.notify_all()
 
 
 def kopf_settings(settings: Settings) -> kopf.OperatorSettings:

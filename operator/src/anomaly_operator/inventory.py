@@ -209,6 +209,11 @@ class Inventory:
     def pipeline(self, key: Key) -> Manifest | None:
         return self._pipelines.get(key)
 
+    def uid(self, key: Key) -> str:
+        """The uid of a pipeline; empty if there is none."""
+        body = self._pipelines.get(key)
+        return str(body["metadata"]["uid"]) if body is not None else ""
+
     def pipelines(self) -> Iterator[tuple[Key, Manifest]]:
         yield from list(self._pipelines.items())
 

@@ -9,9 +9,19 @@ import json
 import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-pipeline_var: ContextVar[str] = ContextVar("pipeline", default="")
-"""`namespace/name` of the pipeline in work."""
+
+class Subject(NamedTuple):
+    """The pipeline in work."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    """Empty for one that is gone, or not known yet."""
+
+
+pipeline_var: ContextVar[Subject | None] = ContextVar("pipeline", default=None)
 
 
 class JsonFormatter(logging.Formatter):
@@ -24,9 +34,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        namespace, _, name = pipeline_var.get().partition("/")
-        if name:
-            line |= {"namespace": namespace, "name": name}
+        subject = pipeline_var.get()
+        if subject is not None:
+            line |= {field: value for field, value in subject._asdict().items() if value}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
@@ -36,13 +46,18 @@ class TextFormatter(logging.Formatter):
     """A line for people."""
 
     def format(self, record: logging.LogRecord) -> str:
-        pipeline = pipeline_var.get()
-        about = f" [{pipeline}]" if pipeline else ""
+        subject = pipeline_var.get()
+        about = f" [{subject.namespace}/{subject.name}]" if subject is not None else ""
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         text = f"{moment} {record.levelname:7} {record.name}{about}: {record.getMessage()}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         return text
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what kopf says at every change of any CRD: `optional` tells of what is missing."""
+    return not record.getMessage().startswith("Unresolved resources cannot be served")
 
 
 def configure(level: str, form: str) -> None:
@@ -55,3 +70,4 @@ def configure(level: str, form: str) -> None:
     if level != "DEBUG":
         # kopf tells of each watch and scan; ours are the lines that matter.
         logging.getLogger("kopf").setLevel(logging.WARNING)
+        handler.addFilter(_is_news)

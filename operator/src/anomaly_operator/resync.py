@@ -91,7 +91,6 @@ class Resync:
                 if self._clock() >= self._next_full:
                     await self.full()
                 await self.probe()
-                await self.list_optional()
             except ApiError as error:
                 log.warning("resync: %s", error)
 
@@ -108,13 +107,13 @@ class Resync:
         seconds = self._settings.resync_seconds * (0.9 + 0.2 * self._jitter())
         self._next_full = self._clock() + seconds
 
-    async def list_optional(self) -> None:
-        """List the kinds of optional APIs, which may have no watch.
-
-        kopf looks for an API when its CRD changes, which may be a moment before the API server
-        serves it, and then never again.
-        """
-        await self._relist(kinds.OPTIONAL)
+    async def api_changed(self, kind: Kind, served: bool) -> None:
+        """An optional API has come or gone: what is left of it is listed, each pipeline done."""
+        if not served:
+            for namespace in self._namespaces():
+                self._inventory.drop_unlisted(kind, namespace, set())
+        for key, _ in self._inventory.pipelines():
+            self._enqueue(key)
 
     async def _relist(self, of: Iterable[Kind]) -> None:
         changed: set[Key] = set()

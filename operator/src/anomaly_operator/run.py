@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from functools import partial
 
 import aiohttp
 import kopf
+from kopf._cogs.structs.references import Insights
 
 from anomaly_operator import cluster, handlers, health, kinds, leader, logs, names, watchers
 from anomaly_operator.errors import ApiError
 from anomaly_operator.inventory import Inventory, Key
 from anomaly_operator.leader import Elector
+from anomaly_operator.optional import OptionalApis
 from anomaly_operator.reconcile import Reconciler
 from anomaly_operator.resync import Resync
 from anomaly_operator.settings import Settings
@@ -46,7 +49,7 @@ async def run(settings: Settings) -> None:
         reconciler = Reconciler(api, known, HttpStats(session), settings, telemetry)
 
         async def work(key: Key) -> float | None:
-            logs.pipeline_var.set(str(key))
+            logs.pipeline_var.set(logs.Subject(*key, known.uid(key)))
             return await reconciler.reconcile(key)
 
         queue: WorkQueue[Key] = WorkQueue(work)
@@ -68,7 +71,7 @@ async def run(settings: Settings) -> None:
         leads.set()
         try:
             namespaces = await _first_lists(settings, api, resync)
-            await _together(settings, namespaces, known, queue, resync, ready, parts)
+            await _together(settings, namespaces, api, known, queue, resync, ready, parts)
         finally:
             leads.clear()
             if elector is not None:
@@ -116,20 +119,26 @@ async def _first_lists(
 async def _together(
     settings: Settings,
     namespaces: tuple[str, ...],
+    api: cluster.KubeCluster,
     known: Inventory,
     queue: WorkQueue[Key],
     resync: Resync,
     ready: asyncio.Event,
     parts: set[asyncio.Task[None]],
 ) -> None:
+    insights = Insights()
+    watch = partial(handlers.watch, insights)
+    optional = OptionalApis(api, watch, resync.api_changed, resync.hurry)
     parts |= {
         asyncio.create_task(queue.run(settings.workers), name="work queue"),
         asyncio.create_task(resync.run(), name="resync"),
         asyncio.create_task(watchers.guard(), name="guard of the watches"),
+        asyncio.create_task(optional.run(), name="optional APIs"),
         asyncio.create_task(
             kopf.operator(
                 registry=handlers.registry(known, queue, resync.hurry),
                 settings=handlers.kopf_settings(settings),
+                insights=insights,
                 standalone=True,
                 clusterwide=not namespaces,
                 namespaces=namespaces,

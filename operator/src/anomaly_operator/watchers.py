@@ -12,25 +12,31 @@ import itertools
 from collections.abc import Callable, Iterable
 
 from anomaly_operator import kinds
+from anomaly_operator.kinds import Kind
 
 LOOK_SECONDS = 1.0
 BEGIN_SECONDS = 60.0
 """In which the watch of the pipelines must have begun."""
 _PREFIX = "watcher for "
 _OPTIONAL = tuple(f"{_PREFIX}{kind.plural}." for kind in kinds.OPTIONAL)
-_PIPELINES = f"{_PREFIX}{kinds.PIPELINE.plural}."
 
 
 class WatchLost(Exception):
     """A watch does not run any more."""
 
 
-def _names() -> set[str]:
+def running() -> set[str]:
+    """The names of all tasks, kopf's watches among them."""
     return {task.get_name() for task in asyncio.all_tasks()}
 
 
+def watched(kind: Kind, names: Iterable[str]) -> bool:
+    """Whether one of these tasks watches a kind."""
+    return any(name.startswith(f"{_PREFIX}{kind.plural}.") for name in names)
+
+
 async def guard(
-    names: Callable[[], Iterable[str]] = _names,
+    names: Callable[[], Iterable[str]] = running,
     pause: float = LOOK_SECONDS,
     looks: int = int(BEGIN_SECONDS / LOOK_SECONDS),
 ) -> None:
@@ -43,10 +49,10 @@ async def guard(
     seen: set[str] = set()
     for look in itertools.count(1):
         await asyncio.sleep(pause)
-        running = {name for name in names() if name.startswith(_PREFIX)}
-        if look >= looks and not any(name.startswith(_PIPELINES) for name in running):
+        found = {name for name in names() if name.startswith(_PREFIX)}
+        if look >= looks and not watched(kinds.PIPELINE, found):
             raise WatchLost("the pipelines are not watched")
-        lost = sorted(name for name in seen - running if not name.startswith(_OPTIONAL))
+        lost = sorted(name for name in seen - found if not name.startswith(_OPTIONAL))
         if lost:
             raise WatchLost(f"does not run any more: {', '.join(lost)}")
-        seen |= running
+        seen |= found
