@@ -435,7 +435,7 @@ def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
 
         reload = ConfigWatch(Path(pod.settings.config), pod.config, take_over)
         watches = running(
-            watch_store(pod.store, pod.readiness, pod.telemetry),
+            watch_store(pod.store, lambda: pod.workers.flow, pod.readiness, pod.telemetry),
             reload.run(),
             pauses.run(),
             pod.gate.watch(),

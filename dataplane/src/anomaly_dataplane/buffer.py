@@ -7,7 +7,7 @@ Bounded in samples and bytes, counted from offer to answer, so a full buffer is 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from anomaly_dataplane.contract import config
 from anomaly_dataplane.errors import BatchTooLarge, BufferFull
@@ -47,17 +47,31 @@ class Buffer(Protocol):
         ...
 
 
+class Flow(NamedTuple):
+    """What goes through the buffer."""
+
+    samples: int
+    """Taken and not yet given back."""
+    refused: int
+    """Batches until now, for want of room."""
+    answered: int
+    """Batches until now."""
+
+
 class Room:
     """What is left of the buffer's bounds.
 
     Attributes:
         samples, size_bytes: taken and not yet given back.
+        refused, answered: batches until now.
     """
 
     def __init__(self, limits: config.Buffer) -> None:
         self._limits = limits
         self.samples = 0
         self.size_bytes = 0
+        self.refused = 0
+        self.answered = 0
 
     def take(self, samples: int, size_bytes: int) -> None:
         """Take room for one batch.
@@ -77,6 +91,7 @@ class Room:
             )
         full_bytes = self.size_bytes and self.size_bytes + size_bytes > limits.max_bytes
         if full_bytes or self.samples + samples > limits.max_samples:
+            self.refused += 1
             raise BufferFull(
                 f"the buffer holds {self.samples} of {limits.max_samples} samples and "
                 f"{self.size_bytes} of {limits.max_bytes} bytes"
@@ -86,5 +101,6 @@ class Room:
 
     def give_back(self, samples: int, size_bytes: int) -> None:
         """Give back what a batch took."""
+        self.answered += 1
         self.samples -= samples
         self.size_bytes -= size_bytes

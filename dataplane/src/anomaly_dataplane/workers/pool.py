@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from anomaly_dataplane.buffer import Room
+from anomaly_dataplane.buffer import Flow, Room
 from anomaly_dataplane.commit import Committer
 from anomaly_dataplane.contract.config import Match, PipelineConfig
 from anomaly_dataplane.detectors.method import METHODS
@@ -72,6 +72,11 @@ class Workers:
     def samples(self) -> int:
         """Samples offered and not yet answered."""
         return self._room.samples
+
+    @property
+    def flow(self) -> Flow:
+        room = self._room
+        return Flow(room.samples, room.refused, room.answered)
 
     @property
     def capacity_samples(self) -> int:
