@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from anomaly_dataplane.__main__ import EXIT_INVALID, main
+from anomaly_dataplane.__main__ import main
+from anomaly_dataplane.run import EXIT_INVALID
 
 
 def config(folder: Path, document: object) -> str:

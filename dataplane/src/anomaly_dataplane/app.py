@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,7 @@ from anomaly_dataplane.contract.runtime import (
     PATH_SERIES,
     PATH_STATS,
     PATH_STREAM,
+    RELEASE,
 )
 from anomaly_dataplane.front.server import Front
 from anomaly_dataplane.ingest.body import BodyReader
@@ -116,7 +116,7 @@ class Pod:
 
 def build(settings: Settings, config: PipelineConfig) -> Pod:
     """All parts, not yet running, on the store that the settings ask for."""
-    telemetry = Telemetry(version("anomaly-dataplane"), KERNELS.flavour)
+    telemetry = Telemetry(RELEASE, KERNELS.flavour)
     if settings.store == "memory":
         return assemble(settings, config, MemoryStore(), telemetry)
     to_redis = partial(

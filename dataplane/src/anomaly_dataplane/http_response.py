@@ -7,8 +7,9 @@ sent is the same (tests/dataplane/ingest/test_responses.py).
 
 from __future__ import annotations
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpVersion11
 
 from anomaly_dataplane.ingest.reply import Reply
 from anomaly_dataplane.ingest.responses import Responses

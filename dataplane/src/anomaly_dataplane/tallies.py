@@ -10,9 +10,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
+
+from anomaly_dataplane.exposition import number
 
 
 class Count:
@@ -92,13 +93,8 @@ class Histogram(Collector):
         """What the registry asks for."""
         name, documentation, labels = self._about
         family = HistogramMetricFamily(name, documentation, labels=labels)
-        names = [_text(bound) for bound in (*self._bounds, float("inf"))]
+        names = [number(bound) for bound in (*self._bounds, float("inf"))]
         for values, distribution in self._distributions.items():
             below = accumulate(distribution.counts)
             family.add_metric(values, list(zip(names, below, strict=True)), distribution.sum)
         yield family
-
-
-def _text(bound: float) -> str:
-    """A bound as the exposition writes it."""
-    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]  # the library's own

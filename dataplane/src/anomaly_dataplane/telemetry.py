@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable
 
-from prometheus_client import (
-    CollectorRegistry,
-    Gauge,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics import Gauge, disable_created_metrics
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import CollectorRegistry
 
 from anomaly_dataplane.contract.metrics import METRICS, PREFIX, Metric
+from anomaly_dataplane.exposition import exposition
 from anomaly_dataplane.observer import Committed, Unobserved
 from anomaly_dataplane.tallies import Counter, Histogram
 
@@ -190,7 +187,7 @@ class Telemetry:
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return exposition(self._registry.collect())
 
     def committed(self, done: Committed) -> None:
         self._batch_series.observe(done.series)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anomaly_dataplane.alerting.delivery.alertmanager import AlertmanagerSender
 from anomaly_dataplane.alerting.delivery.credentials import Credentials
@@ -16,6 +17,9 @@ from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.stage import AlertingStage
 from anomaly_dataplane.contract.config import Alerting, PipelineConfig
 from anomaly_dataplane.observer import Observer
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 RESTART_SECONDS = 5.0
 """After a defect of ours a task begins anew, rather than to leave people unaware."""
@@ -62,33 +66,10 @@ class AlertingTasks:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run beside the body; afterwards other pods take over at once."""
-        async with session() as client:
-            senders: list[AlertmanagerSender | WebhookSender] = [
-                *(
-                    AlertmanagerSender(
-                        url,
-                        self._pipeline,
-                        self.stage.alerts,
-                        client,
-                        self._observer,
-                        credentials=self._credentials,
-                    )
-                    for url in self._config.alertmanager.urls
-                ),
-                *(
-                    WebhookSender(
-                        webhook,
-                        self._pipeline,
-                        self._ledger,
-                        lambda: self.stage.held,
-                        lambda: self._config.retry_for_seconds,
-                        self._secret_dir,
-                        client,
-                        self._observer,
-                    )
-                    for webhook in self._config.webhooks
-                ),
-            ]
+        async with contextlib.AsyncExitStack() as stack:
+            senders: list[AlertmanagerSender | WebhookSender] = []
+            if self._config.alertmanager.urls or self._config.webhooks:
+                senders = self._senders(await stack.enter_async_context(session()))
             for sender in senders:
                 self.stage.on_news(sender.bell.ring)
             runs = [self.stage.run, *(sender.run for sender in senders)]
@@ -99,6 +80,35 @@ class AlertingTasks:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _senders(self, client: ClientSession) -> list[AlertmanagerSender | WebhookSender]:
+        """One for each receiver."""
+        return [
+            *(
+                AlertmanagerSender(
+                    url,
+                    self._pipeline,
+                    self.stage.alerts,
+                    client,
+                    self._observer,
+                    credentials=self._credentials,
+                )
+                for url in self._config.alertmanager.urls
+            ),
+            *(
+                WebhookSender(
+                    webhook,
+                    self._pipeline,
+                    self._ledger,
+                    lambda: self.stage.held,
+                    lambda: self._config.retry_for_seconds,
+                    self._secret_dir,
+                    client,
+                    self._observer,
+                )
+                for webhook in self._config.webhooks
+            ),
+        ]
 
 
 async def _for_ever(run: Callable[[], Awaitable[None]]) -> None:

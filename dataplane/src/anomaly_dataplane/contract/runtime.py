@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+RELEASE = "0.1.0"
+"""Of both packages. A constant, since asking for it costs a pod a megabyte of modules."""
+
 HTTP_PORT = 8080
 """Ingest and queries; what the Service and the route point at."""
 HTTP_PORT_NAME = "http"

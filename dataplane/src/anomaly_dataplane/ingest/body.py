@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from aiohttp import StreamReader, web
+from aiohttp import web
+from aiohttp.streams import StreamReader
 
 from anomaly_dataplane.errors import BadPayload, BufferFull, Refused
 from anomaly_dataplane.ingest.unpack import unpack

@@ -6,8 +6,6 @@ more than that, so a bomb costs nothing.
 
 from __future__ import annotations
 
-import cramjam
-
 from anomaly_dataplane.errors import BadPayload
 
 
@@ -17,6 +15,8 @@ def unpack_block(body: bytes, max_bytes: int) -> bytes:
     Raises:
         BadPayload: it is no such block, or holds more than `max_bytes`.
     """
+    import cramjam  # here, since only senders of Prometheus need it, and it takes 1.5 MiB
+
     try:
         if cramjam.snappy.decompress_raw_len(body) > max_bytes:
             raise BadPayload(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import msgspec
 from aiohttp import web
 
 from anomaly_dataplane.contract.config import IngestProtocol
+from anomaly_dataplane.contract.runtime import RELEASE
 from anomaly_dataplane.ingest.reply import JSON_HEADERS
 
 Route = tuple[str, str, IngestProtocol | None]
@@ -30,7 +30,6 @@ class DescriptionHandler:
             # Here, since the builders take memory that a pod can do without.
             from anomaly_dataplane.openapi.document import document
 
-            release = version("anomaly-dataplane")
-            described = document(self._routes, self._base_path, release, tokens=self._tokens)
+            described = document(self._routes, self._base_path, RELEASE, tokens=self._tokens)
             self._body = msgspec.json.encode(described)
         return web.Response(body=self._body, headers=JSON_HEADERS)

@@ -11,9 +11,9 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp import ClientSession
 
 from anomaly_dataplane.alerting.alert import Alert, Kind
 from anomaly_dataplane.alerting.delivery.credentials import BadSecret, Credentials
@@ -28,6 +28,9 @@ from anomaly_dataplane.alerting.delivery.http import (
 from anomaly_dataplane.contract.config import Identity
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Observer
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 PATH = "/api/v2/alerts"
 

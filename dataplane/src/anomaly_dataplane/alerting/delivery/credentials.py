@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import BasicAuth
+from aiohttp.helpers import BasicAuth
 
 from anomaly_dataplane.contract.runtime import (
     SECRET_KEY_CA,

@@ -8,9 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from ssl import SSLContext
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs
+from aiohttp import hdrs
+from aiohttp.client_exceptions import ClientError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 ANSWER_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 1.0
@@ -45,6 +50,9 @@ class Answer:
 
 def session() -> ClientSession:
     """A client for all receivers of a pod."""
+    # Here, since it takes four megabytes, and many pipelines have no receiver.
+    from aiohttp import ClientSession, ClientTimeout
+
     return ClientSession(timeout=ClientTimeout(total=ANSWER_SECONDS))
 
 

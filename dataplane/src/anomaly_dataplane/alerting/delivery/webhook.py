@@ -14,9 +14,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp import ClientSession
 
 from anomaly_dataplane.alerting.delivery.alertmanager import summary
 from anomaly_dataplane.alerting.delivery.credentials import BadSecret
@@ -27,6 +27,9 @@ from anomaly_dataplane.contract.config import Identity, Webhook
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Observer
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 VERSION = "anomalypipeline.io/notice/v1"
 """Of the body. Fields may be added to it; another meaning gets another version."""

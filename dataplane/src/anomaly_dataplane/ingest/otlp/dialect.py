@@ -9,19 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 from aiohttp import hdrs
 
 from anomaly_dataplane.contract.runtime import PATHS_OTLP
 from anomaly_dataplane.errors import BadPayload
-from anomaly_dataplane.ingest.otlp.binary import BinaryParser
-from anomaly_dataplane.ingest.otlp.messages_pb2 import (
-    ExportMetricsPartialSuccess,
-    ExportMetricsServiceResponse,
-    Status,
-)
+from anomaly_dataplane.ingest.later import LaterParser, Parser
 from anomaly_dataplane.ingest.otlp.text import TextParser
 from anomaly_dataplane.ingest.parsed import Parsed
 from anomaly_dataplane.ingest.protocol import Call, Facts, Parts, WireProtocol
@@ -37,12 +31,6 @@ _MAX_REASONS = 10
 _GRPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 415: 3, 500: 13, 503: 14}
 """What `google.rpc.Code` calls a status: INVALID_ARGUMENT, UNAUTHENTICATED and so on."""
 _UNKNOWN = 2
-
-
-class Parser(Protocol):
-    """Parses one encoding."""
-
-    def parse(self, body: bytes) -> Parsed: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +93,13 @@ class OtlpDialect:
 
 def protocol(parts: Parts) -> WireProtocol:
     """OTLP/HTTP metrics."""
-    dialect = OtlpDialect(
-        BinaryParser(parts.table, parts.max_samples), TextParser(parts.table, parts.max_samples)
-    )
+
+    def binary() -> Parser:
+        from anomaly_dataplane.ingest.otlp.binary import BinaryParser
+
+        return BinaryParser(parts.table, parts.max_samples)
+
+    dialect = OtlpDialect(LaterParser(binary), TextParser(parts.table, parts.max_samples))
     return WireProtocol("otlp", dict.fromkeys(PATHS_OTLP, dialect))
 
 
@@ -129,11 +121,18 @@ def _told(parsed: Parsed, late: int) -> str:
 
 
 def _partly_binary(rejected: int, message: str) -> bytes:
+    from anomaly_dataplane.ingest.otlp.messages_pb2 import (
+        ExportMetricsPartialSuccess,
+        ExportMetricsServiceResponse,
+    )
+
     partly = ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=message)
     return ExportMetricsServiceResponse(partial_success=partly).SerializeToString()
 
 
 def _status_binary(code: int, message: str) -> bytes:
+    from anomaly_dataplane.ingest.otlp.messages_pb2 import Status
+
     return Status(code=code, message=message).SerializeToString()
 
 

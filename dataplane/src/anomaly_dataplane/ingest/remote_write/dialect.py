@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from aiohttp import hdrs
 
 from anomaly_dataplane.contract.runtime import PATH_REMOTE_WRITE, PATH_REMOTE_WRITE_PUSH
 from anomaly_dataplane.errors import BadPayload
+from anomaly_dataplane.ingest.later import LaterParser, Parser
 from anomaly_dataplane.ingest.parsed import Parsed, Rejection
 from anomaly_dataplane.ingest.protocol import Call, Facts, Parts, WireProtocol
-from anomaly_dataplane.ingest.remote_write.v1 import ParserV1
-from anomaly_dataplane.ingest.remote_write.v2 import ParserV2
 from anomaly_dataplane.ingest.reply import Reply
 from anomaly_dataplane.ingest.unpack import SNAPPY, content_encoding
 from anomaly_dataplane.sample import Code, Verdicts
@@ -34,12 +32,6 @@ _MEDIA_TYPE = "application/x-protobuf"
 _TEXT = "text/plain; charset=utf-8"
 _MAX_TEXT = 1000
 """Characters of an error. Prometheus logs the first 1024 bytes."""
-
-
-class Parser(Protocol):
-    """Parses one version."""
-
-    def parse(self, body: bytes) -> Parsed: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +81,18 @@ class RemoteWriteDialect:
 
 def protocol(parts: Parts) -> WireProtocol:
     """Prometheus remote write."""
-    dialect = RemoteWriteDialect(
-        ParserV1(parts.table, parts.max_samples), ParserV2(parts.table, parts.max_samples)
-    )
+
+    def v1() -> Parser:
+        from anomaly_dataplane.ingest.remote_write.v1 import ParserV1
+
+        return ParserV1(parts.table, parts.max_samples)
+
+    def v2() -> Parser:
+        from anomaly_dataplane.ingest.remote_write.v2 import ParserV2
+
+        return ParserV2(parts.table, parts.max_samples)
+
+    dialect = RemoteWriteDialect(LaterParser(v1), LaterParser(v2))
     return WireProtocol(
         "remote_write", {PATH_REMOTE_WRITE: dialect, PATH_REMOTE_WRITE_PUSH: dialect}
     )
