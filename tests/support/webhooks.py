@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -22,18 +24,22 @@ class Hook:
     Attributes:
         status: of the next answers.
         headers: of the next answers.
+        token: that it wants; without it the answer is 401.
+        tls: a folder with the certificate that it shows; None for plain HTTP.
         posts: (headers, body) of all that came.
     """
 
     port: int
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
+    token: str = ""
+    tls: Path | None = None
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/hook"
 
     def bodies(self, event: str = "") -> list[dict[str, Any]]:
         """What was taken, repeats left out; of one event, if one is named."""
@@ -45,6 +51,8 @@ class Hook:
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if self.token and headers.get("authorization") != f"Bearer {self.token}":
+            return web.Response(status=401)
         if self.status < 300:
             with self.lock:
                 self.posts.append((headers, body))
@@ -52,9 +60,13 @@ class Hook:
 
 
 @contextmanager
-def webhook(port: int = 0) -> Iterator[Hook]:
+def webhook(port: int = 0, *, token: str = "", tls: Path | None = None) -> Iterator[Hook]:
     """Run one for the length of a test, or of a part of it."""
-    hook = Hook(port or free_port())
+    hook = Hook(port or free_port(), token=token, tls=tls)
+    context: ssl.SSLContext | None = None
+    if tls is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tls / "tls.crt", tls / "tls.key")
     loop = asyncio.new_event_loop()
     app = web.Application()
     app.router.add_post("/hook", hook._take)
@@ -63,7 +75,7 @@ def webhook(port: int = 0) -> Iterator[Hook]:
 
     async def start() -> None:
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", hook.port).start()
+        await web.TCPSite(runner, "127.0.0.1", hook.port, ssl_context=context).start()
         started.set()
 
     def run() -> None:
@@ -74,7 +86,7 @@ def webhook(port: int = 0) -> Iterator[Hook]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield hook
     finally:

@@ -1,4 +1,4 @@
-"""A real Alertmanager that wants TLS and a login, and a Secret that is mended while a pod runs."""
+"""Real receivers that want TLS and credentials, and Secrets that are mended while a pod runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from alertmanager import alertmanager
-from anomaly_dataplane.alerting.delivery.credentials import BadSecret, Credentials
+from anomaly_dataplane.alerting.delivery.credentials import (
+    BadSecret,
+    Credentials,
+)
 from certificates import authority
 from erring_device import Device
 from outages import a_stack
 from polling import eventually
 from samples import ZSCORE
+from webhooks import webhook
 
 PASSWORD = "pass word"  # of this test's Alertmanager
 WEB = """\
@@ -57,6 +61,60 @@ def test_an_alertmanager_is_told_once_the_secret_is_right(tmp_path: Path) -> Non
             assert alert["labels"]["metric"] == "temperature"
 
 
+@pytest.mark.redis
+@pytest.mark.timeout(300)
+def test_a_webhook_is_told_once_its_secret_is_right(tmp_path: Path) -> None:
+    """The same way: missing, of a CA that it does not know, with a wrong token, then right."""
+    ours, foreign = authority("the CA of a webhook"), authority("another CA")
+    server = ours.secret(tmp_path / "server")
+    secret = tmp_path / "secrets" / "on-call"
+    with webhook(token="t0ken", tls=server) as hook:
+        receiver = {"name": "on-call", "url": hook.url, "secretRef": {"name": "on-call"}}
+        quick = {"group": {"by": ""}, "webhooks": [receiver]}
+        environ = {"ANOMALY_WEBHOOK_SECRET_DIR": str(secret.parent)}
+        detection = {**ZSCORE, "holdOffSamples": 0, "repeatAfterSamples": 0}
+        with a_stack(tmp_path, environ, detection=detection, alerting=quick) as stack:
+
+            def failed() -> float:
+                return stack.pod.metric("alert_deliveries_total", result="failed")
+
+            device = Device(lambda: stack.url, "temperature")
+            device.warm_up()
+            device.send(99)
+            eventually("it says so", lambda: "or is missing" in stack.pod.said())
+            foreign.write_ca(secret)
+            (secret / "token").write_text("wrong")
+            # While it fails the pauses get longer: the log has the first reason only.
+            tried = failed()
+            eventually("another CA will not do", lambda: failed() > tried)
+            ours.write_ca(secret)
+            tried = failed()
+            eventually("nor will another token", lambda: failed() > tried)
+            assert hook.posts == []
+            (secret / "token").write_text("t0ken\n")
+            (secret / "secret").write_text("our secret")
+            eventually("it hears of it", lambda: hook.bodies("Opened"))
+            headers, _ = hook.posts[0]
+            assert headers["webhook-signature"].startswith("v1,")
+            assert stack.pod.metric("alert_deliveries_total", result="dead") == 0
+
+
+@pytest.mark.redis
+def test_any_certificate_will_do_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Without a Secret, and then without a signature."""
+    server = authority("nobody's CA").secret(tmp_path / "server")
+    with webhook(tls=server) as hook:
+        receiver = {"name": "h", "url": hook.url, "tls": {"insecureSkipVerify": True}}
+        quick = {"group": {"by": ""}, "webhooks": [receiver]}
+        detection = {**ZSCORE, "holdOffSamples": 0, "repeatAfterSamples": 0}
+        with a_stack(tmp_path, detection=detection, alerting=quick) as stack:
+            device = Device(lambda: stack.url, "temperature")
+            device.warm_up()
+            device.send(99)
+            eventually("it hears of it", lambda: hook.bodies("Opened"))
+            assert "webhook-signature" not in hook.posts[0][0]
+
+
 def write(folder: Path, **keys: str) -> Path:
     for key, value in keys.items():
         (folder / key.replace("_", ".")).write_text(value)
@@ -77,3 +135,22 @@ def test_a_secret_that_says_nothing_is_told(tmp_path: Path, keys: dict[str, str]
     """Rather than to go on without."""
     with pytest.raises(BadSecret):
         Credentials(write(tmp_path, **keys), insecure=False).read()
+
+
+@pytest.mark.parametrize(
+    ("text", "key"), [("plain words\n", b"plain words"), ("whsec_AAEC", b"\0\1\2"), (" \n", None)]
+)
+def test_a_signing_key_is_text_or_base64(tmp_path: Path, text: str, key: bytes | None) -> None:
+    """The latter after the specification's prefix; Alertmanagers are not sent signatures."""
+    folder = write(tmp_path, token="t", secret=text)
+    assert Credentials(folder, insecure=False, signs=True).read().signing_key == key
+    assert Credentials(folder, insecure=False).read().signing_key is None
+
+
+@pytest.mark.parametrize("keys", [{}, {"secret": " \n"}, {"secret": "whsec_?"}])
+def test_nothing_is_sent_unsigned_because_the_secret_is_none(
+    tmp_path: Path, keys: dict[str, str]
+) -> None:
+    """It is told instead."""
+    with pytest.raises(BadSecret):
+        Credentials(write(tmp_path, **keys), insecure=False, signs=True).read()

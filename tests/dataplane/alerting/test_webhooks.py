@@ -6,16 +6,17 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
-from anomaly_dataplane.alerting.delivery.credentials import BadSecret
-from anomaly_dataplane.alerting.delivery.webhook import secret_of, signature
+from anomaly_dataplane.alerting.delivery.webhook import signature
 from anomaly_dataplane.store.keys import Keys
 from erring_device import Device
 from outages import PodProcess, Stack, a_stack
@@ -64,10 +65,10 @@ def test_an_alert_is_opened_updated_and_resolved(stack: Stack, hook: Hook) -> No
     device = Device(lambda: stack.url, "temperature")
     device.warm_up()
     device.send(99)
-    eventually("it is opened", lambda: hook.bodies("Opened"), within=15)
+    eventually("it is opened", lambda: hook.bodies("Opened"), within=60)
     device.send(99)
-    eventually("it is updated", lambda: hook.bodies("Updated"), within=15)
-    eventually("it is resolved", lambda: hook.bodies("Resolved"), within=15)
+    eventually("it is updated", lambda: hook.bodies("Updated"), within=60)
+    eventually("it is resolved", lambda: hook.bodies("Resolved"), within=60)
 
     opened, updated, resolved = hook.bodies()
     assert [body["event"] for body in (opened, updated, resolved)] == [
@@ -93,7 +94,7 @@ def test_what_is_sent_can_be_checked_by_who_knows_the_secret(stack: Stack, hook:
     device = Device(lambda: stack.url, "temperature")
     device.warm_up()
     device.send(99)
-    eventually("it is opened", lambda: hook.posts, within=15)
+    eventually("it is opened", lambda: hook.posts, within=60)
 
     headers, body = hook.posts[0]
     stamp = headers["webhook-timestamp"]
@@ -104,30 +105,27 @@ def test_what_is_sent_can_be_checked_by_who_knows_the_secret(stack: Stack, hook:
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
 
 
+def test_the_documentation_checks_signatures_as_they_are_made() -> None:
+    """Its code as it stands there, with a secret that is text and one that is base64."""
+    text = (Path(__file__).parents[3] / "docs" / "alerting.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    defined: dict[str, Any] = {}
+    exec(code, defined)
+    for secret, key in (("plain words", b"plain words"), (SECRET, b"a secret of the user's")):
+        stamp, body = str(int(time.time())), b'{"a": 1}'
+        headers = {"webhook-id": "i", "webhook-timestamp": stamp}
+        headers["webhook-signature"] = signature(key, "i", stamp, body)
+        assert defined["is_genuine"](secret, headers, body)
+        assert not defined["is_genuine"](secret, headers, body + b" ")
+        assert not defined["is_genuine"]("another", headers, body)
+        assert not defined["is_genuine"](secret, {**headers, "webhook-timestamp": "1"}, body)
+
+
 def test_a_signature_is_the_one_of_the_specifications_example() -> None:
     """Its libraries are tested with the same."""
     key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     signed = signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-
-
-@pytest.mark.parametrize(
-    ("text", "key"), [("plain words\n", b"plain words"), ("whsec_AAEC", b"\0\1\2")]
-)
-def test_a_secret_is_text_or_base64(tmp_path: Path, text: str, key: bytes) -> None:
-    """The latter after the specification's prefix."""
-    (tmp_path / "secret").write_text(text)
-    assert secret_of(tmp_path / "secret") == key
-
-
-@pytest.mark.parametrize("text", ["", " \n", "whsec_?"])
-def test_a_secret_that_is_none_is_told(tmp_path: Path, text: str) -> None:
-    """Nothing is sent unsigned because of it."""
-    (tmp_path / "secret").write_text(text)
-    with pytest.raises(BadSecret):
-        secret_of(tmp_path / "secret")
-    with pytest.raises(BadSecret):
-        secret_of(tmp_path / "missing")
 
 
 @pytest.mark.redis
@@ -138,13 +136,13 @@ def test_a_receiver_that_is_away_gets_everything_later(stack: Stack, hook: Hook)
     device = Device(lambda: stack.url, "temperature")
     device.warm_up()
     device.send(99)
-    eventually("it was tried", lambda: deliveries(stack, "failed") >= 2, within=15)
+    eventually("it was tried", lambda: deliveries(stack, "failed") >= 2, within=60)
     began = time.monotonic()
     device.send(10)
     assert time.monotonic() - began < 2
 
     hook.status = 204
-    eventually("it is resolved", lambda: hook.bodies("Resolved"), within=30)
+    eventually("it is resolved", lambda: hook.bodies("Resolved"), within=60)
     assert [body["event"] for body in hook.bodies()] == ["Opened", "Resolved"]
     assert deliveries(stack, "dead") == 0
 

@@ -393,6 +393,28 @@ def test_a_users_secret_is_mounted_to_be_read_again(tls: bool) -> None:
     assert password.get("optional", False) is tls
 
 
+def test_receivers_of_alerts_get_the_keys_that_they_need_of_their_secrets() -> None:
+    """Optional ones: pods come up without, and nothing else of the Secret reaches them."""
+    alerting = {
+        "alertmanager": {"urls": ["https://am:9093"], "secretRef": {"name": "peers"}},
+        "webhooks": [
+            {"name": "on-call", "url": "https://hook", "secretRef": {"name": "hook"}},
+            {"name": "open", "url": "http://hook"},
+        ],
+    }
+    pod = only("Deployment", {"alerting": alerting})["spec"]["template"]["spec"]
+    secrets = {v["secret"]["secretName"]: v["secret"] for v in pod["volumes"] if "secret" in v}
+    mounts = {m["mountPath"] for m in pod["containers"][0]["volumeMounts"] if m.get("readOnly")}
+
+    keys = {name: [item["key"] for item in each["items"]] for name, each in secrets.items()}
+    assert keys == {
+        "peers": ["token", "username", "password", "ca.crt"],
+        "hook": ["token", "username", "password", "ca.crt", "secret"],
+    }
+    assert all(each["optional"] for each in secrets.values())
+    assert {runtime.ALERTMANAGER_SECRET_DIR, f"{runtime.WEBHOOK_SECRET_DIR}/on-call"} < mounts
+
+
 def test_a_managed_redis_needs_no_secret_of_the_users() -> None:
     """Its own password is in the environment of both, and changes with a restart of both."""
     pod = only("Deployment")["spec"]["template"]["spec"]

@@ -15,7 +15,7 @@ from anomaly_dataplane.alerting.delivery.http import session
 from anomaly_dataplane.alerting.delivery.webhook import WebhookSender
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.stage import AlertingStage
-from anomaly_dataplane.contract.config import Alerting, PipelineConfig
+from anomaly_dataplane.contract.config import Alerting, PipelineConfig, Webhook
 from anomaly_dataplane.observer import Observer
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class AlertingTasks:
         self._config = config
         self.stage.update(config)
 
+    def _credentials_of(self, webhook: Webhook) -> Credentials:
+        folder = self._secret_dir / webhook.name if webhook.secret_ref.name else None
+        return Credentials(folder, insecure=webhook.tls.insecure_skip_verify, signs=True)
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run beside the body; afterwards other pods take over at once."""
@@ -87,6 +91,7 @@ class AlertingTasks:
             *(
                 AlertmanagerSender(
                     url,
+                    self._config.alertmanager,
                     self._pipeline,
                     self.stage.alerts,
                     client,
@@ -102,9 +107,9 @@ class AlertingTasks:
                     self._ledger,
                     lambda: self.stage.held,
                     lambda: self._config.retry_for_seconds,
-                    self._secret_dir,
                     client,
                     self._observer,
+                    credentials=self._credentials_of(webhook),
                 )
                 for webhook in self._config.webhooks
             ),

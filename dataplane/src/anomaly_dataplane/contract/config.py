@@ -340,6 +340,12 @@ class Alertmanager:
     secret_ref: SecretRef = declare(Group(SecretRef), {})
     """Credentials and CA, mounted as files."""
     tls: ReceiverTLS = declare(Group(ReceiverTLS), {})
+    resend_delay_seconds: float = declare(Duration(1, 3600), "1m")
+    """Between two times that an open alert is sent; without a word for four times as long, an
+    Alertmanager takes it to be resolved."""
+    group_wait_seconds: float = declare(Duration(0, 600), "30s")
+    """The `group_wait` of their routes: an alert fires for longer than that, however short its
+    trouble was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +355,8 @@ class Webhook:
     name: str = declare(Text(RECEIVER_PATTERN, "on-call"), "webhook")
     url: str = declare(Text(URL_PATTERN, "https://example.com/hook"), "http://localhost")
     secret_ref: SecretRef = declare(Group(SecretRef), {})
-    """Whose key `secret` signs what is sent; without one nothing is signed."""
+    """Credentials, CA, and the key `secret` that signs what is sent; mounted as files."""
+    tls: ReceiverTLS = declare(Group(ReceiverTLS), {})
 
 
 @dataclass(frozen=True, slots=True)

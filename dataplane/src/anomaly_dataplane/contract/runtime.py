@@ -89,6 +89,14 @@ SECRET_KEY_CA = "ca.crt"  # noqa: S105  # the same
 SECRET_KEY_CERTIFICATE = "tls.crt"  # noqa: S105  # the same
 SECRET_KEY_PRIVATE_KEY = "tls.key"  # noqa: S105  # the same
 
+RECEIVER_SECRET_KEYS = (
+    SECRET_KEY_TOKEN,
+    SECRET_KEY_USERNAME,
+    SECRET_KEY_PASSWORD,
+    SECRET_KEY_CA,
+)
+"""What is mounted of the Secret of a receiver of alerts, whatever else it holds."""
+
 REDIS_PORT = 6379
 
 DRAIN_SECONDS = 10

@@ -158,34 +158,35 @@ def _mqtt_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
 
 
 def _alertmanager_volumes(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """The Secret for Alertmanagers. Optional: while it is missing, pods keep what to send."""
+    """The Secret for Alertmanagers."""
     name = pipeline.document["alerting"]["alertmanager"]["secretRef"]["name"]
-    if not name:
-        return []
-    secret = {"secretName": name, "optional": True, "defaultMode": 0o444}
-    return [{"name": "alertmanager", "secret": secret}]
+    return [_receiver_volume("alertmanager", name, ())] if name else []
 
 
 def _webhooks(pipeline: Pipeline) -> list[tuple[str, str]]:
-    """(name, Secret) of the webhooks that sign what they send."""
+    """(name, Secret) of the webhooks that have one."""
     webhooks = pipeline.document["alerting"]["webhooks"]
     named = [(webhook["name"], webhook["secretRef"]["name"]) for webhook in webhooks]
     return [(name, secret) for name, secret in named if secret]
 
 
 def _webhook_volume(name: str, secret: str) -> dict[str, Any]:
-    """A webhook's Secret. Optional: ingest never waits for it, and a notice does until it is there.
+    return _receiver_volume(names.webhook_volume(name), secret, (runtime.SECRET_KEY_WEBHOOK,))
 
-    Only its one key, whatever else the Secret holds.
+
+def _receiver_volume(volume: str, secret: str, more_keys: tuple[str, ...]) -> dict[str, Any]:
+    """The Secret of a receiver of alerts: its known keys only, whatever else it holds.
+
+    Optional, and so is each key: ingest never waits for it, and what is to be sent does.
     """
-    key = runtime.SECRET_KEY_WEBHOOK
+    keys = (*runtime.RECEIVER_SECRET_KEYS, *more_keys)
     source = {
         "secretName": secret,
         "optional": True,
         "defaultMode": 0o444,
-        "items": [{"key": key, "path": key}],
+        "items": [{"key": key, "path": key} for key in keys],
     }
-    return {"name": names.webhook_volume(name), "secret": source}
+    return {"name": volume, "secret": source}
 
 
 def _webhook_mount(name: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,7 +24,8 @@ from anomaly_dataplane.alerting.delivery.http import (
     place,
     post,
 )
-from anomaly_dataplane.contract.config import Identity
+from anomaly_dataplane.alerting.delivery.known import Known
+from anomaly_dataplane.contract.config import Alertmanager, Identity
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Observer
 
@@ -34,18 +34,8 @@ if TYPE_CHECKING:
 
 PATH = "/api/v2/alerts"
 
-RESEND_SECONDS = 60.0
-"""Of what is open: a fraction of Alertmanager's usual resolve_timeout of 5 min."""
-
-ENDS_AFTER_SECONDS = 4 * RESEND_SECONDS
-"""If no pod says otherwise by then, Alertmanager takes an alert to be resolved."""
-
-RESOLVED_SECONDS = 600.0
-"""For so long a resolve is sent again."""
-
-FIRING_SECONDS = 40.0
-"""An alert fires for at least so long: Alertmanager's usual group_wait is 30 s, and of one that is
-over by then it tells nobody."""
+ENDS_AFTER_DELAYS = 4
+"""If no pod says otherwise for so many delays, Alertmanager takes an alert to be resolved."""
 
 MOST_SENT = 256
 """Alerts in one POST."""
@@ -56,17 +46,12 @@ _NO_NAME = re.compile(r"[^a-zA-Z0-9_]")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Sent:
-    alert: Alert
-    at: float
-
-
 class AlertmanagerSender:
     """Keeps one Alertmanager up to date.
 
     Args:
         url: of the Alertmanager, without the path of its API.
+        peers: what the config says of all of them.
         pipeline: whose alerts they are.
         alerts: all that this pod looks after.
         client: to POST with.
@@ -79,6 +64,7 @@ class AlertmanagerSender:
     def __init__(
         self,
         url: str,
+        peers: Alertmanager,
         pipeline: Identity,
         alerts: Callable[[], Iterable[Alert]],
         client: ClientSession,
@@ -90,6 +76,7 @@ class AlertmanagerSender:
         self.bell = Bell()
         self._url = url.rstrip("/") + PATH
         self._name = f"alertmanager/{place(url)}"
+        self._peers = peers
         self._pipeline = pipeline
         self._alerts = alerts
         self._client = client
@@ -97,7 +84,7 @@ class AlertmanagerSender:
         self._wall_clock = wall_clock
         self._backoff = backoff or Backoff()
         self._credentials = credentials or Credentials(None, insecure=False)
-        self._sent: dict[str, _Sent] = {}
+        self._known = Known(peers)
 
     async def run(self) -> None:
         """Send for ever."""
@@ -108,30 +95,20 @@ class AlertmanagerSender:
     async def send(self) -> float:
         """Send what is due; returns how long to wait then."""
         now = self._wall_clock()
-        due = self._due(now)
+        due = self._known.due(self._alerts(), now)
+        if self._known.missed:
+            logger.error("%s missed alerts that are over: %d", self._name, self._known.missed)
+            self._observer.delivered(self._name, "dead", self._known.missed)
+            self._known.missed = 0
         for i in range(0, len(due), MOST_SENT):
             pause = await self._post(due[i : i + MOST_SENT], now)
             if pause:
                 return pause
         return _WAIT_SECONDS
 
-    def _due(self, now: float) -> list[Alert]:
-        due: list[Alert] = []
-        relevant: dict[str, Alert] = {}
-        for alert in self._alerts():
-            if alert.told_open_ms and now - (_end(alert, now) or now) < RESOLVED_SECONDS:
-                relevant[alert.key] = alert
-        for key in self._sent.keys() - relevant.keys():
-            del self._sent[key]
-        for key, alert in relevant.items():
-            sent = self._sent.get(key)
-            if sent is None or _news(sent, alert, now) or now - sent.at >= RESEND_SECONDS:
-                due.append(alert)
-        return due
-
     async def _post(self, alerts: Sequence[Alert], now: float) -> float:
         """Send some; returns how long to wait before the next try, 0 after success."""
-        body = msgspec.json.encode([as_posted(self._pipeline, alert, now) for alert in alerts])
+        body = msgspec.json.encode([self._as_posted(alert, now) for alert in alerts])
         answer = await self._answer(body)
         if answer.outcome is Outcome.LATER:
             if not self._backoff.failures:
@@ -146,9 +123,21 @@ class AlertmanagerSender:
         self._backoff.succeeded()
         refused = answer.outcome is Outcome.NEVER
         self._observer.delivered(self._name, "dead" if refused else "delivered", len(alerts))
-        for alert in alerts:
-            self._sent[alert.key] = _Sent(alert, now)
+        self._known.told(alerts, now)
         return 0.0
+
+    def _as_posted(self, alert: Alert, now: float) -> dict[str, object]:
+        """An alert as Alertmanager's API takes it."""
+        ended = self._known.end(alert, now)
+        if ended is None:
+            ended = now + ENDS_AFTER_DELAYS * self._peers.resend_delay_seconds
+        ends_ms = 1e3 * ended
+        return {
+            "labels": labels(self._pipeline, alert),
+            "annotations": texts_of(alert),
+            "startsAt": rfc3339(min(alert.started_ms, ends_ms - 1)),
+            "endsAt": rfc3339(ends_ms),
+        }
 
     async def _answer(self, body: bytes) -> Answer:
         try:
@@ -156,34 +145,6 @@ class AlertmanagerSender:
         except BadSecret as error:
             return Answer(Outcome.LATER, str(error))
         return await post(self._client, self._url, body, access.headers, access.tls)
-
-
-def _news(sent: _Sent, alert: Alert, now: float) -> bool:
-    """Whether an Alertmanager should hear of the difference at once."""
-    before = sent.alert
-    if (before.id, before.told_anomalies) != (alert.id, alert.told_anomalies):
-        return True
-    return (_end(before, sent.at) is None) != (_end(alert, now) is None)
-
-
-def _end(alert: Alert, now: float) -> float | None:
-    """When an alert that was told ended, None while it fires."""
-    if alert.told:
-        return None
-    ended = max(alert.resolved_ms / 1e3, alert.told_open_ms / 1e3 + FIRING_SECONDS)
-    return ended if ended <= now else None
-
-
-def as_posted(pipeline: Identity, alert: Alert, now: float) -> dict[str, object]:
-    """An alert as Alertmanager's API takes it."""
-    ended = _end(alert, now)
-    ends_ms = 1e3 * (now + ENDS_AFTER_SECONDS if ended is None else ended)
-    return {
-        "labels": labels(pipeline, alert),
-        "annotations": texts_of(alert),
-        "startsAt": rfc3339(min(alert.started_ms, ends_ms - 1)),
-        "endsAt": rfc3339(ends_ms),
-    }
 
 
 def labels(pipeline: Identity, alert: Alert) -> dict[str, str]:

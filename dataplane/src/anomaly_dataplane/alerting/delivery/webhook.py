@@ -7,19 +7,17 @@ the same id. Signatures are those of the Standard Webhooks specification.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import logging
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from anomaly_dataplane.alerting.delivery.alertmanager import summary
-from anomaly_dataplane.alerting.delivery.credentials import BadSecret
+from anomaly_dataplane.alerting.delivery.credentials import BadSecret, Credentials
 from anomaly_dataplane.alerting.delivery.http import Answer, Backoff, Bell, Outcome, post
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.notices import Notice
@@ -36,7 +34,6 @@ VERSION = "anomalypipeline.io/notice/v1"
 
 MOST_QUEUED = 50
 _WAIT_SECONDS = 1.0
-_PREFIX = "whsec_"
 
 _notices = msgspec.json.Decoder(Notice)
 logger = logging.getLogger(__name__)
@@ -51,11 +48,11 @@ class WebhookSender:
         ledger: where the queues are.
         held: the partitions that this pod looks after.
         retry_for_seconds: how old a notice that cannot be delivered may grow.
-        secret_dir: where each webhook's Secret is mounted, in a folder of its name.
         client: to POST with.
         observer: is told how it went.
         wall_clock: Unix time in seconds.
         backoff: after failures.
+        credentials: that it asks for, and the key that signs.
     """
 
     def __init__(
@@ -65,11 +62,11 @@ class WebhookSender:
         ledger: Ledger,
         held: Callable[[], Sequence[int]],
         retry_for_seconds: Callable[[], float],
-        secret_dir: Path,
         client: ClientSession,
         observer: Observer,
         wall_clock: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.bell = Bell()
         self._webhook = webhook
@@ -78,11 +75,11 @@ class WebhookSender:
         self._ledger = ledger
         self._held = held
         self._retry_for_seconds = retry_for_seconds
-        self._secret = secret_dir / webhook.name / "secret" if webhook.secret_ref.name else None
         self._client = client
         self._observer = observer
         self._wall_clock = wall_clock
         self._backoff = backoff or Backoff()
+        self._credentials = credentials or Credentials(None, insecure=False, signs=True)
 
     async def run(self) -> None:
         """Deliver for ever."""
@@ -141,36 +138,16 @@ class WebhookSender:
         self._observer.delivered(self._name, "dead", 1)
 
     async def _post(self, notice: Notice) -> Answer:
+        try:
+            access = self._credentials.read()
+        except BadSecret as error:
+            return Answer(Outcome.LATER, str(error))
         body = as_posted(self._pipeline, notice)
         timestamp = str(int(self._wall_clock()))
-        headers = {"webhook-id": notice.id, "webhook-timestamp": timestamp}
-        if self._secret is not None:
-            try:
-                key = secret_of(self._secret)
-            except BadSecret as error:
-                return Answer(Outcome.LATER, str(error))
-            headers["webhook-signature"] = signature(key, notice.id, timestamp, body)
-        return await post(self._client, self._webhook.url, body, headers)
-
-
-def secret_of(path: Path) -> bytes:
-    """The key that signs. Read each time: a changed Secret reaches a running pod.
-
-    Raises:
-        BadSecret: there is none.
-    """
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSecret(f"the secret cannot be read: {error}") from error
-    if not text:
-        raise BadSecret(f"the secret in {path} is empty")
-    if not text.startswith(_PREFIX):
-        return text.encode()
-    try:
-        return base64.b64decode(text.removeprefix(_PREFIX), validate=True)
-    except binascii.Error as error:
-        raise BadSecret(f"the secret begins with {_PREFIX} but is no base64: {error}") from error
+        headers = {**access.headers, "webhook-id": notice.id, "webhook-timestamp": timestamp}
+        if access.signing_key is not None:
+            headers["webhook-signature"] = signature(access.signing_key, notice.id, timestamp, body)
+        return await post(self._client, self._webhook.url, body, headers, access.tls)
 
 
 def signature(key: bytes, identity: str, timestamp: str, body: bytes) -> str:
