@@ -9,6 +9,8 @@ RUN := $(UV) run --frozen --all-packages --all-groups
 # Most tests wait for real servers most of the time, so more of them run at once than there are cores. A file's tests
 # stay together: they share what it starts.
 PARALLEL ?= -n 3 --dist loadfile
+# The files of tests/e2e wait for pods most of the time; each has a namespace of its own.
+SIDE_BY_SIDE ?= -n 3 --dist loadfile --no-loadscope-reorder
 DEVCLUSTER := PYTHONPATH=hack $(RUN) python -m devcluster
 
 # More words for `make demo` and `make bench`, such as ARGS=--keep or ARGS="--only W1,W2".
@@ -44,7 +46,7 @@ unit: setup ## Everything that needs no cluster, real Redis and broker included
 	@hack/ensure-alertmanager
 	@hack/ensure-chromium
 	@$(DEVCLUSTER) clients
-	$(RUN) pytest $(PARALLEL) -m "not e2e and not senders and not apiserver"
+	$(RUN) pytest $(PARALLEL) -m "not e2e and not devcluster and not senders and not apiserver"
 	ANOMALY_KERNELS=python $(RUN) pytest $(PARALLEL) tests/dataplane/detectors tests/dataplane/state tests/dataplane/ingest/{influx,otlp,remote_write,test_native.py}
 
 .PHONY: senders
@@ -71,7 +73,14 @@ fuzz-guided: setup ## The same, guided by coverage with Atheris, a minute a prot
 .PHONY: e2e
 e2e: cluster images ## End to end, on the cluster
 	@hack/ensure-mosquitto
-	$(RUN) pytest -m e2e
+	@failed=0; set -x; \
+	$(RUN) pytest $(SIDE_BY_SIDE) -m "e2e and not alone" tests/e2e || failed=1; \
+	$(RUN) pytest -m "e2e and alone" tests/e2e || failed=1; \
+	exit $$failed
+
+.PHONY: cluster-test
+cluster-test: setup ## Whether cluster-down leaves nothing behind (root, no cluster up, 2 minutes)
+	$(RUN) pytest -m devcluster
 
 .PHONY: test
 test: check unit senders api-server e2e ## Every test there is

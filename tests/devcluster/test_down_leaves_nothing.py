@@ -1,6 +1,7 @@
-"""The whole circle on this machine: up, up again, half broken, down; for root, when asked for.
+"""The whole circle on this machine: up, half broken, up again, down; for root, with no cluster up.
 
-`ANOMALY_TEST_DEVCLUSTER=1 pytest tests/devcluster/test_down_leaves_nothing.py`, with no cluster up.
+`make cluster-test`, and not part of `make test`: there the cluster is up for the stories, and this
+compares all of the host, on which nothing else may start or stop meanwhile.
 """
 
 import os
@@ -15,13 +16,7 @@ import pytest
 from devcluster.local import Local
 from devcluster.paths import Cache
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.timeout(3600),
-    pytest.mark.skipif(
-        os.environ.get("ANOMALY_TEST_DEVCLUSTER") != "1", reason="makes and removes a cluster"
-    ),
-]
+pytestmark = [pytest.mark.devcluster, pytest.mark.timeout(3600)]
 
 PROGRAMS = re.compile(r"kube|etcd|containerd|coredns|contour|envoy|metrics-server|/storage|pause")
 FOLDERS = ("/run", "/run/containerd", "/run/netns", "/var/lib", "/var/log", "/opt", "/etc")

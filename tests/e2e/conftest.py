@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import uuid
 from collections.abc import Generator, Iterator
@@ -13,13 +14,26 @@ import pytest
 from installation import SYSTEM, Helm, make_namespace
 from kube import Kubectl, Refused
 from pipelines import RESOURCE
+from together import while_used
 from tools import environment
+
+FIRST = ("test_bad_input.py", "test_monitoring.py", "test_restarts.py", "test_truth.py")
+"""The long ones of those that run side by side, so that none is left over at the end."""
+
+LAST = ("test_upgrade.py", "test_uninstall.py")
+"""They replace the installation."""
+
+TIMEOUT = 900
+"""Seconds for one story with its fixtures; its waits end sooner, and say for what they were."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stories that replace the installation come last, whatever was selected."""
-    last = ("test_upgrade.py", "test_uninstall.py")
-    items.sort(key=lambda item: last.index(item.path.name) if item.path.name in last else -1)
+    """Order the files, whatever was selected; the stories of one keep theirs."""
+    order = {name: place - len(FIRST) for place, name in enumerate(FIRST)}
+    order |= {name: place + 1 for place, name in enumerate(LAST)}
+    items.sort(key=lambda item: order.get(item.path.name, 0))
+    for item in items:
+        item.add_marker(pytest.mark.timeout(TIMEOUT))
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +56,7 @@ def helm(cluster: Kubectl) -> Helm:
 
 
 @pytest.fixture(scope="session")
-def values() -> dict[str, Any]:
+def values(testrun_uid: str) -> dict[str, Any]:
     """The chart's values for this cluster: which images and ports, everything else as shipped."""
     images = environment()["images"]
     repository, _, tag = images["operator"].rpartition(":")
@@ -52,24 +66,42 @@ def values() -> dict[str, Any]:
         "redis": {"image": images["redis"]},
         # What ingress and Gateway of `make cluster` say, and where their Envoy listens.
         "endpointPorts": {"80": 18080, "443": 18443, "10080": 18080, "10443": 18443},
-        "podAnnotations": {"test-run": uuid.uuid4().hex},  # a new pod also over an old release
+        "podAnnotations": {"test-run": testrun_uid},  # a new pod also over an old release
     }
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: Kubectl, helm: Helm, values: dict[str, Any]) -> Iterator[Kubectl]:
-    """The installed operator, seen from its namespace, which enforces Pod Security `restricted`."""
-    found_crd = cluster.get("crd", RESOURCE) is not None
-    if found_crd and environment()["provider"] == "current":
-        pytest.fail(f"{RESOURCE} is installed in this cluster: these tests would take it over")
+def operator(
+    cluster: Kubectl,
+    helm: Helm,
+    values: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Kubectl]:
+    """The installed operator, seen from its namespace, which enforces Pod Security `restricted`.
+
+    One for all workers of pytest-xdist: the first installs it, the last takes it away.
+    """
     system = cluster.within(SYSTEM)
-    make_namespace(cluster, SYSTEM)
-    helm.install(values)
-    yield system
-    helm.uninstall()
-    cluster.delete("namespace", SYSTEM, wait=False)
-    if not found_crd:
-        cluster.delete("crd", RESOURCE, wait=False)
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    found_crd = shared / "found-crd"
+
+    def install() -> None:
+        if cluster.get("crd", RESOURCE):
+            found_crd.touch()
+            if environment()["provider"] == "current":
+                pytest.fail(f"{RESOURCE} is in this cluster: these tests would take it over")
+        make_namespace(cluster, SYSTEM)
+        helm.install(values)
+
+    def uninstall() -> None:
+        helm.uninstall()
+        cluster.delete("namespace", SYSTEM, wait=False)
+        if not found_crd.exists():
+            cluster.delete("crd", RESOURCE, wait=False)
+
+    with while_used(shared, install, uninstall):
+        yield system
 
 
 @pytest.fixture(scope="module")

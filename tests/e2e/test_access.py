@@ -22,7 +22,7 @@ from pipelines import RESOURCE, Pipeline, noise
 from polling import eventually
 from tools import environment
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = pytest.mark.e2e
 
 TOKENS = {"telegraf": "token-of-telegraf", "edge": "token-of-the-edge"}
 NEXT = "token-of-the-edge-from-now-on"
@@ -59,7 +59,7 @@ def pipeline(kubectl: Kubectl, ingress: str, broker: Broker) -> Iterator[Pipelin
             "ingest": {"auth": {"tokenSecretRef": {"name": "senders"}}, "mqtt": mqtt},
         }
     )
-    pipeline.await_ready(90)
+    pipeline.await_ready()
     yield pipeline
     kubectl.delete(RESOURCE, pipeline.name, wait=False)
 
@@ -95,7 +95,7 @@ def samples(pipeline: Pipeline) -> int:
 
 def test_without_a_token_nothing_is_let_in(pipeline: Pipeline) -> None:
     """401 on every protocol and query, and nothing of it counted."""
-    eventually("the route serves", lambda: send(pipeline, TOKENS["edge"]).status == 200, within=60)
+    eventually("the route serves", lambda: send(pipeline, TOKENS["edge"]).status == 200)
     before = samples(pipeline)
     wrong: list[dict[str, str]] = [
         {},
@@ -160,7 +160,7 @@ def test_messages_of_a_broker_become_samples_and_anomalies(
 ) -> None:
     """Each counts once, also while the pod is replaced; a jump is an anomaly like any other."""
     before, old, sent = samples(pipeline), set(names_and_restarts(pipeline)), itertools.count()
-    eventually("the pod has subscribed", lambda: "$share/" in broker.log(), within=60)
+    eventually("the pod has subscribed", lambda: "$share/" in broker.log())
     with Publisher(broker) as publisher:
 
         def publish(count: int, level: float = 20) -> None:
@@ -183,11 +183,11 @@ def test_messages_of_a_broker_become_samples_and_anomalies(
         assert samples(pipeline) - before == total
         return True
 
-    eventually(f"each of {total} messages counts once", counted, within=60)
+    eventually(f"each of {total} messages counts once", counted)
     headers = authorization(f"Bearer {NEXT}")
     found = call("GET", pipeline.base + PATH_ANOMALIES, headers=headers).ok().body["anomalies"]
     assert [each["labels"] for each in found if each["value"] >= 500] == [{"site": "roof"}]
-    pipeline.await_condition("DataFlowing", "True", within=90)  # the operator needs no token
+    pipeline.await_condition("DataFlowing", "True")  # the operator needs no token
 
 
 def message(number: int, value: float) -> str:

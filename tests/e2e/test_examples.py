@@ -12,7 +12,7 @@ from kube import Kubectl, Manifest
 from pipelines import RESOURCE, Pipeline, noise
 from redis_pods import run_cluster, secret
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.e2e
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
@@ -38,7 +38,7 @@ def test_an_example_becomes_a_pipeline_that_takes_samples(
         kubectl.apply(secret(login, "an-example"))
     kubectl.run("apply", "-f", str(path))
 
-    pipeline.await_ready(90)
+    pipeline.await_ready()
     host = resource.get("spec", {}).get("expose", {}).get("host", "")
     taken = pipeline.send_until_taken(noise("first", "sample", 40), host=host)
     assert taken.body["accepted"] + taken.body["duplicate"] == 40

@@ -19,7 +19,7 @@ from polling import eventually
 from secure import post
 from tools import environment
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.e2e
 
 GATEWAY = {"name": "anomaly", "namespace": "projectcontour"}
 ONE = {"autoscaling": {"enabled": False}}
@@ -66,7 +66,7 @@ def taken(send: Any) -> Answer:
         assert answer.status == 200, answer
         return answer  # type: ignore[no-any-return]
 
-    return eventually("the sample is taken", probe, within=30)
+    return eventually("the sample is taken", probe)
 
 
 def samples() -> list[Any]:
@@ -117,7 +117,7 @@ def test_an_http_route(pipeline: Pipeline) -> None:
     endpoint = exposed(pipeline, expose)
 
     assert endpoint == f"http://pump.plain.test:18080/{pipeline.kubectl.namespace}/open"
-    seen = pipeline.await_condition("RouteAccepted", "True", "Admitted", within=5)
+    seen = pipeline.await_condition("RouteAccepted", "True", "Admitted")
     assert "projectcontour/anomaly" in seen["message"]
     assert pipeline.kubectl.get("ingress", pipeline.name) is None
     taken(by_host(endpoint))
@@ -156,9 +156,9 @@ def test_a_route_that_the_gateway_refuses_says_why(
     wrong = {"type": "HTTPRoute", "parentRefs": parents, "host": "pump.elsewhere.test"}
     pipeline.apply({**ONE, "expose": wrong})
 
-    seen = pipeline.await_condition("RouteAccepted", "False", "RouteNotAccepted", within=30)
+    seen = pipeline.await_condition("RouteAccepted", "False", "RouteNotAccepted")
     assert "NoMatchingListenerHostname" in seen["message"]
-    pipeline.await_condition("Ready", "False", "RouteNotAccepted", within=10)
+    pipeline.await_condition("Ready", "False", "RouteNotAccepted")
     exposed(pipeline, {**wrong, "host": "pump.gateway.test"})
 
 
@@ -167,7 +167,7 @@ def test_a_gateway_that_does_not_exist_is_waited_for(pipeline: Pipeline) -> None
     expose = {"type": "HTTPRoute", "parentRefs": [{"name": "nowhere"}]}
     pipeline.apply({**ONE, "expose": expose})
 
-    seen = pipeline.await_condition("RouteAccepted", "Unknown", "AcceptancePending", within=30)
+    seen = pipeline.await_condition("RouteAccepted", "Unknown", "AcceptancePending")
     assert f"{pipeline.kubectl.namespace}/nowhere" in seen["message"]
 
 

@@ -33,7 +33,7 @@ def test_five_lines_take_their_first_sample_within_a_minute(boiler: Pipeline) ->
     started = time.monotonic()
     boiler.apply()
     boiler.await_ready()
-    boiler.send_until_taken(noise("temperature", "boiler-1", 1), within=10)
+    boiler.send_until_taken(noise("temperature", "boiler-1", 1))
 
     assert time.monotonic() - started < READY_WITHIN
     status = boiler.read()["status"]
@@ -143,7 +143,7 @@ def test_a_new_threshold_needs_no_new_pod(boiler: Pipeline) -> None:
         assert verdict["status"] == "ok", verdict
         return bool(abs(verdict["z"]) > 2)
 
-    eventually("beyond 2 sigma is fine now", tolerant, within=60, pause=1)
+    eventually("beyond 2 sigma is fine now", tolerant, pause=1)
     assert {pod["metadata"]["name"] for pod in boiler.pods()} == pods
     assert restarts(boiler) == [0]
 
@@ -161,4 +161,4 @@ def test_a_deleted_pipeline_leaves_nothing_behind(boiler: Pipeline) -> None:
     assert len(boiler.children(owned)) >= 8
     boiler.kubectl.delete(RESOURCE, boiler.name)
 
-    eventually("nothing is left", lambda: not boiler.children(owned), within=60)
+    eventually("nothing is left", lambda: not boiler.children(owned))

@@ -13,7 +13,6 @@ from polling import eventually
 
 pytestmark = pytest.mark.e2e
 
-HEALED_WITHIN = 30.0
 SPEC: dict[str, Any] = {"autoscaling": {"minReplicas": 2, "maxReplicas": 3}}
 """Two replicas at least, so that there is a PodDisruptionBudget to lose, too."""
 
@@ -34,13 +33,13 @@ def pipeline(kubectl: Kubectl, ingress: str) -> Iterator[Pipeline]:
     """One pipeline with every kind of child."""
     pipeline = Pipeline(kubectl, "mended", ingress)
     pipeline.apply(SPEC)
-    pipeline.await_ready(90)
+    pipeline.await_ready()
     yield pipeline
     kubectl.delete(RESOURCE, pipeline.name, wait=False)
 
 
 def test_every_deleted_child_comes_back(pipeline: Pipeline) -> None:
-    """Delete them all: new ones with the same names stand there within 30 s."""
+    """Delete them all: new ones with the same names stand there."""
     before = pipeline.children(EDITS)
     assert {name.split("/")[0] for name in before} == set(EDITS)
     assert len([name for name in before if name.startswith("Service/")]) == 3
@@ -54,7 +53,7 @@ def test_every_deleted_child_comes_back(pipeline: Pipeline) -> None:
         assert not old, f"not deleted yet: {old}"
         return True
 
-    eventually("all are back", replaced, within=HEALED_WITHIN)
+    eventually("all are back", replaced)
 
 
 def test_a_lost_redis_password_is_replaced(pipeline: Pipeline) -> None:
@@ -63,14 +62,14 @@ def test_a_lost_redis_password_is_replaced(pipeline: Pipeline) -> None:
     pipeline.kubectl.delete("Secret", name)
     pipeline.kubectl.delete("Pod", f"{name}-0", wait=False)
 
-    eventually("the Secret is back", lambda: pipeline.kubectl.get("Secret", name), within=60)
-    pipeline.await_ready(90)
+    eventually("the Secret is back", lambda: pipeline.kubectl.get("Secret", name))
+    pipeline.await_ready()
     pipeline.send_until_taken(noise("after", "the-fire", 1))
 
 
 @pytest.mark.parametrize("kind", EDITS)
 def test_an_edited_child_is_put_right(pipeline: Pipeline, kind: str) -> None:
-    """Change what the operator owns: within 30 s it reads as before."""
+    """Change what the operator owns: it reads as before."""
     before = child(pipeline, kind)
     pipeline.kubectl.patch(kind, before["metadata"]["name"], EDITS[kind])
 
@@ -79,7 +78,7 @@ def test_an_edited_child_is_put_right(pipeline: Pipeline, kind: str) -> None:
         assert owned(after) == owned(before), "still edited"
         return True
 
-    eventually(f"{kind} is as before", restored, within=HEALED_WITHIN)
+    eventually(f"{kind} is as before", restored)
 
 
 def test_what_others_add_is_left_alone(pipeline: Pipeline) -> None:
@@ -93,7 +92,6 @@ def test_what_others_add_is_left_alone(pipeline: Pipeline) -> None:
     eventually(
         "the operator has applied again",
         lambda: child(pipeline, "ConfigMap")["data"] != EDITS["ConfigMap"]["data"],
-        within=HEALED_WITHIN,
     )
 
     metadata = child(pipeline, "Deployment")["metadata"]
@@ -107,19 +105,17 @@ def test_what_is_switched_off_is_removed_and_comes_back(pipeline: Pipeline) -> N
     eventually(
         "Ingress and HPA are gone",
         lambda: not pipeline.children(["ingresses", "horizontalpodautoscalers"]),
-        within=HEALED_WITHIN,
     )
     pipeline.apply({**SPEC, "expose": {"type": "Ingress"}})
     eventually(
         "Ingress and HPA are back",
         lambda: len(pipeline.children(["ingresses", "horizontalpodautoscalers"])) == 2,
-        within=HEALED_WITHIN,
     )
 
 
 def test_after_all_this_the_pipeline_is_ready_again(pipeline: Pipeline) -> None:
     """Nothing that was done above needs a hand."""
-    pipeline.await_ready(90)
+    pipeline.await_ready()
 
 
 def child(pipeline: Pipeline, kind: str) -> Manifest:

@@ -1,4 +1,4 @@
-"""Pods come and go: the operator's, the data plane's, Redis'. What was acknowledged stays."""
+"""Pods come and go: the data plane's, Redis'. What was acknowledged stays."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pipeline(kubectl: Kubectl, ingress: str) -> Iterator[Pipeline]:
     """Two data-plane pods behind the ingress, and a managed Redis."""
     pipeline = Pipeline(kubectl, "sturdy", ingress)
     pipeline.apply(SPEC)
-    pipeline.await_ready(90)
+    pipeline.await_ready()
     pipeline.send_until_taken(noise("hello", "world", 1))
     yield pipeline
     kubectl.delete(RESOURCE, pipeline.name, wait=False)
@@ -48,10 +48,10 @@ def load(pipeline: Pipeline, metric: str, *, rate: float) -> Iterator[Fleet]:
 def flow(base: str, metric: str, *, rate: float) -> Iterator[Fleet]:
     """Send to one address, over kept connections; then every sample was taken."""
     with Fleet(base + PATH_INGEST, metric=metric, rate=rate) as fleet:
-        eventually("samples flow", lambda: fleet.report.acknowledged > 50, within=60)
+        eventually("samples flow", lambda: fleet.report.acknowledged > 50)
         yield fleet
         seen = fleet.report.acknowledged
-        eventually("samples flow", lambda: fleet.report.acknowledged > seen + 50, within=60)
+        eventually("samples flow", lambda: fleet.report.acknowledged > seen + 50)
     assert fleet.report.acknowledged == fleet.report.sent, fleet.report.statuses
 
 
@@ -80,27 +80,6 @@ def ended(pipeline: Pipeline, old: set[str]) -> bool:
     return not old & {pod["metadata"]["name"] for pod in found}
 
 
-def test_a_killed_operator_leaves_the_data_plane_alone(
-    pipeline: Pipeline, operator: Kubectl
-) -> None:
-    """Samples flow while its pod is killed; the new one changes nothing and takes up its work."""
-    pods = names_of(pipeline)
-    with load(pipeline, "without-operator", rate=50) as fleet:
-        operator.run(
-            "delete", "pod", "-l", "app.kubernetes.io/name=anomaly-operator",
-            "--grace-period=0", "--force",
-        )  # fmt: skip
-        operator.run("rollout", "status", "deployment/anomaly-operator", "--timeout=60s")
-
-    assert fleet.report.surprises == []
-    assert names_of(pipeline) == pods
-    pipeline.kubectl.delete("service", pipeline.name, wait=False)
-    eventually(
-        "the new operator heals", lambda: pipeline.kubectl.get("service", pipeline.name), within=30
-    )
-    pipeline.await_ready()
-
-
 def test_killed_pods_lose_nothing_and_warm_up_nothing_again(pipeline: Pipeline) -> None:
     """Every data-plane pod dies at once mid-stream: no acknowledged sample lost, windows warm."""
     pipeline.send_until_taken(noise("pressure", "pump-1", 60))
@@ -108,7 +87,7 @@ def test_killed_pods_lose_nothing_and_warm_up_nothing_again(pipeline: Pipeline) 
     with load(pipeline, "through-the-crash", rate=100):
         for name in old:
             pipeline.kubectl.delete("pod", name, "--grace-period=0", "--force", wait=False)
-        eventually("new pods are ready", lambda: all_replaced(pipeline, old), within=60)
+        eventually("new pods are ready", lambda: all_replaced(pipeline, old))
 
     answer = pipeline.send(noise("pressure", "pump-1", 1, first=60), verdicts=True).ok()
     assert answer.body["verdicts"][0]["status"] in {"ok", "outlier"}
@@ -148,7 +127,7 @@ def test_a_killed_redis_comes_back_with_all_it_had(pipeline: Pipeline) -> None:
 
     with load(pipeline, "redis-dies", rate=50) as fleet:
         pipeline.kubectl.delete("pod", pod, wait=False)
-        eventually("a new Redis is ready", a_new_one_is_ready, within=60)
+        eventually("a new Redis is ready", a_new_one_is_ready)
 
     assert fleet.report.surprises == []
     answer = pipeline.send(noise("pressure", "pump-1", 1, first=61), verdicts=True).ok()

@@ -11,7 +11,7 @@ from kube import Kubectl
 from pipelines import RESOURCE, Pipeline, noise
 from polling import eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 def test_uninstalling_keeps_pipelines_running_and_leaves_only_the_crd(
@@ -25,14 +25,14 @@ def test_uninstalling_keeps_pipelines_running_and_leaves_only_the_crd(
 
     release = f"app.kubernetes.io/instance={RELEASE}"
     kinds = "deployments,services,serviceaccounts,roles,rolebindings,pods"
-    eventually("nothing is left", lambda: not operator.list(kinds, release), within=40)
+    eventually("nothing is left", lambda: not operator.list(kinds, release))
     assert operator.list("clusterroles,clusterrolebindings", release) == []
     assert operator.get("crd", RESOURCE) is not None
-    pipeline.send_until_taken(noise("still", "here", 1), within=10)
+    pipeline.send_until_taken(noise("still", "here", 1))
 
     pipeline.kubectl.delete(RESOURCE, pipeline.name)
     left = ["deployments", "statefulsets", "services", "configmaps", "secrets", "ingresses", "pods"]
-    eventually("its children are gone", lambda: not pipeline.children(left), within=90)
+    eventually("its children are gone", lambda: not pipeline.children(left))
 
 
 def test_installing_again_takes_up_the_kept_crd(

@@ -167,7 +167,7 @@ class Fleet:
     def stop(self) -> None:
         """Send no more, and wait until what was sent is acknowledged."""
         self._stop.set()
-        self._thread.join(timeout=90)
+        self._thread.join(timeout=240)
         assert not self._thread.is_alive(), "samples of the fleet are still unacknowledged"
 
     async def _run(self) -> None:
@@ -194,7 +194,7 @@ class Fleet:
             await self._deliver(session, batch)
 
     async def _deliver(self, session: aiohttp.ClientSession, batch: Sequence[Sample]) -> None:
-        give_up = time.monotonic() + 75
+        give_up = time.monotonic() + 200
         while time.monotonic() < give_up:
             wait = 0.2
             started = time.monotonic()

@@ -33,14 +33,14 @@ class Helm:
 
     def install(self, values: Mapping[str, Any], chart: Path = CHART) -> None:
         """Install or upgrade the release, and wait until the operator is ready."""
-        wait = ["--wait", "--timeout=120s"]
+        wait = ["--wait", "--timeout=240s"]
         source = [str(chart), "--values", "-", "--take-ownership"]  # of a CRD that is left
         self.run("upgrade", "--install", RELEASE, *source, *wait, stdin=json.dumps(values))
 
     def uninstall(self) -> None:
         """Uninstall the release if it is there."""
         if RELEASE in self.run("list", "--short"):
-            self.run("uninstall", RELEASE, "--wait", "--timeout=60s")
+            self.run("uninstall", RELEASE, "--wait", "--timeout=120s")
 
 
 def make_namespace(kubectl: Kubectl, name: str) -> None:
@@ -50,7 +50,7 @@ def make_namespace(kubectl: Kubectl, name: str) -> None:
         old = kubectl.get("namespace", name)
         return old is None or "deletionTimestamp" not in old["metadata"]
 
-    eventually(f"an old namespace {name} is gone", free, within=60)
+    eventually(f"an old namespace {name} is gone", free)
     kubectl.apply(
         {
             "apiVersion": "v1",

@@ -32,7 +32,7 @@ class Kubectl:
         """Return the same cluster seen from another namespace."""
         return Kubectl(self.binary, self.kubeconfig, namespace)
 
-    def run(self, *args: str, stdin: str | None = None, timeout: float = 120) -> str:
+    def run(self, *args: str, stdin: str | None = None, timeout: float = 240) -> str:
         """Run kubectl; return its standard output."""
         command = [
             self.binary,

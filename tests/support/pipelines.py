@@ -10,7 +10,7 @@ from typing import Any
 from anomaly_dataplane.contract.runtime import PATH_ANOMALIES, PATH_INGEST, PATH_STATS
 from device import Answer, Sample, call, sample
 from kube import Kubectl, Manifest, Refused, condition, says
-from polling import eventually
+from polling import PATIENCE, eventually
 
 API_VERSION = "anomalypipeline.io/v1alpha1"
 RESOURCE = "anomalypipelines.anomalypipeline.io"
@@ -69,7 +69,7 @@ class Pipeline:
         """Tell whether Ready is True for the current spec."""
         return says(self.read(), "Ready", "True")
 
-    def await_ready(self, within: float = READY_WITHIN) -> None:
+    def await_ready(self, within: float = PATIENCE) -> None:
         """Wait for Ready=True; the message on failure says what stands in the way."""
 
         def probe() -> bool:
@@ -95,7 +95,7 @@ class Pipeline:
         return True
 
     def await_condition(
-        self, kind: str, status: str, reason: str = "", *, within: float = 60
+        self, kind: str, status: str, reason: str = "", *, within: float = PATIENCE
     ) -> Manifest:
         """Wait for a condition and return it."""
 
@@ -112,7 +112,7 @@ class Pipeline:
         return call("POST", self.base + PATH_INGEST + query, content=samples, host=host)
 
     def send_until_taken(
-        self, samples: Sequence[Sample], within: float = 60, host: str = ""
+        self, samples: Sequence[Sample], within: float = PATIENCE, host: str = ""
     ) -> Answer:
         """Post samples as a device does: again and again until a 2xx."""
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 PAUSE = 0.25
-PATIENCE = 90.0
+PATIENCE = 150.0
 """Long enough for a slow and busy machine, wherever a test says nothing about speed."""
 
 

@@ -91,7 +91,7 @@ def run_cluster(kubectl: Kubectl, name: str, image: str, password: str) -> None:
     if password:
         options += ["--requirepass", password, "--masterauth", password]
     kubectl.apply(service(name), servers(name, image, 3, options))
-    kubectl.run("rollout", "status", f"statefulset/{name}", "--timeout=90s", timeout=100)
+    kubectl.run("rollout", "status", f"statefulset/{name}", "--timeout=180s", timeout=200)
     pods = kubectl.list("pods", f"app={name}")
     nodes = [f"{pod['status']['podIP']}:{PORT}" for pod in pods]
     cli = ["exec", f"{name}-0", "--", "env", f"REDISCLI_AUTH={password}", "redis-cli"]
@@ -99,5 +99,4 @@ def run_cluster(kubectl: Kubectl, name: str, image: str, password: str) -> None:
     eventually(
         "the Redis Cluster covers every slot",
         lambda: "cluster_state:ok" in kubectl.run(*cli, "cluster", "info"),
-        within=30,
     )
