@@ -133,12 +133,13 @@ def test_a_new_threshold_needs_no_new_pod(boiler: Pipeline) -> None:
     """`kubectl apply` with another threshold: running pods score by it."""
     pods = {pod["metadata"]["name"] for pod in boiler.pods()}
     boiler.apply({"detection": {"threshold": "900"}})
-    seconds = itertools.count(100)
+    tries = itertools.count()
 
     def tolerant() -> bool:
         for name in pods:  # the kubelet refreshes the config of a changed pod at once, not in 90 s
             boiler.kubectl.run("annotate", "pod", name, f"poke={time.monotonic()}", "--overwrite")
-        far_off = noise("temperature", "boiler-1", 1, first=next(seconds), level=1000)
+        number = next(tries)  # farther and farther, because the window takes them in
+        far_off = noise("temperature", "boiler-1", 1, first=200 + number, level=1000 * 3**number)
         verdict = boiler.send(far_off, verdicts=True).ok().body["verdicts"][0]
         assert verdict["status"] == "ok", verdict
         return bool(abs(verdict["z"]) > 2)

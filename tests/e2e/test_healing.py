@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kube import Kubectl, Manifest
+from kube import Kubectl, Manifest, condition
 from pipelines import RESOURCE, Pipeline, noise
 from polling import eventually
 
@@ -59,12 +59,28 @@ def test_every_deleted_child_comes_back(pipeline: Pipeline) -> None:
 def test_a_lost_redis_password_is_replaced(pipeline: Pipeline) -> None:
     """The Secret is gone and Redis must restart: both get a new password, the route comes back."""
     name = f"{pipeline.name}-redis"
+    before = child(pipeline, "Deployment")["metadata"]["generation"]
     pipeline.kubectl.delete("Secret", name)
-    pipeline.kubectl.delete("Pod", f"{name}-0", wait=False)
 
-    eventually("the Secret is back", lambda: pipeline.kubectl.get("Secret", name))
+    def back() -> Manifest | None:
+        # One that was on its way out, or whose kubelet still knew the Secret, is not enough.
+        if running(pipeline.kubectl.get("Pod", f"{name}-0")):
+            pipeline.kubectl.delete("Pod", f"{name}-0", wait=False)
+        return pipeline.kubectl.get("Secret", name)
+
+    def rolled() -> bool:
+        return bool(child(pipeline, "Deployment")["metadata"]["generation"] > before)
+
+    eventually("the Secret is back", back, pause=1)
+    eventually("the pods get the new password", rolled)
     pipeline.await_ready()
     pipeline.send_until_taken(noise("after", "the-fire", 1))
+
+
+def running(pod: Manifest | None) -> bool:
+    if pod is None or "deletionTimestamp" in pod["metadata"]:
+        return False
+    return condition(pod, "Ready").get("status") == "True"
 
 
 @pytest.mark.parametrize("kind", EDITS)
