@@ -53,7 +53,7 @@ def write(helm: Path, folder: Path) -> list[Path]:
 
 def _rendered(helm: Path, *options: str) -> Iterator[Manifest]:
     """Return the objects of an installation, without what only Helm reads."""
-    where = ["--namespace", NAMESPACE, "--kube-version", KUBERNETES]
+    where = ["--namespace", NAMESPACE, "--kube-version", KUBERNETES, "--no-hooks"]
     text = run([helm, "template", "anomaly-operator", CHART, *where, *options])
     for manifest in yaml.safe_load_all(text):
         if manifest:

@@ -5,13 +5,12 @@ No node runs the Job here: a test says in its status what came of it.
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from api_server import ApiServer
-from kube import Kubectl, says
+from kube import Kubectl, end_job, says
 from operator_process import OperatorProcess, operator
 from pipelines import resource
 from polling import eventually
@@ -40,23 +39,6 @@ def the_job(kubectl: Kubectl) -> str:
     return str(job["metadata"]["name"])
 
 
-def end(kubectl: Kubectl, job: str, how: str) -> None:
-    """Say what the Job's controller would: API servers want the step before, too."""
-    before = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}[how]
-    at = "2026-01-01T00:00:00Z"
-    status: dict[str, Any] = {
-        "startTime": at,
-        "conditions": [
-            {"type": each, "status": "True", "reason": "Test", "message": "by the test"}
-            for each in (before, how)
-        ],
-    }
-    if how == "Complete":
-        status["completionTime"] = at
-    change = json.dumps({"status": status})
-    kubectl.run("patch", "job", job, "--subresource=status", "--type=merge", "-p", change)
-
-
 def gone(kubectl: Kubectl) -> bool:
     return kubectl.get("ap", "boiler") is None
 
@@ -83,7 +65,7 @@ def test_the_state_goes_first_though_the_operator_dies_at_every_step(
     assert FINALIZER in finalizers(kubectl)
 
     served.kill()
-    end(kubectl, job, "Complete")
+    end_job(kubectl, job, "Complete")
     served.start()
 
     eventually("the pipeline is gone", partial(gone, kubectl))
@@ -100,7 +82,7 @@ def test_what_fails_or_never_ends_does_not_hold_the_deletion(
     ):
         running(kubectl)
         kubectl.delete("ap", "boiler", wait=False)
-        end(kubectl, the_job(kubectl), "Failed")
+        end_job(kubectl, the_job(kubectl), "Failed")
         eventually("the pipeline is gone", partial(gone, kubectl))
         assert any("by the test" in text for text in told(kubectl, "PurgeFailed"))
 

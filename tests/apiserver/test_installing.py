@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,19 +18,26 @@ import pytest
 
 from api_server import ApiServer, api_server
 from devcluster import dist, kubeconfig
-from kube import Kubectl, Manifest, Refused
+from devcluster.paths import CHECKOUT
+from kube import Kubectl, Manifest, Refused, end_job
 from operator_process import OperatorProcess, operator
 from pipelines import API_VERSION, RESOURCE, resource
 from polling import eventually
 from redis_server import free_port
 from tools import helm_binary
 
+INSTALL = CHECKOUT / "docs" / "install.md"
 OURS = "app.kubernetes.io/part-of in (anomaly-pipeline, anomalypipeline)"
 KINDS = (
     "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,ingresses,hpa,pdb,"
     "networkpolicies,roles,rolebindings"
 )
 STEPS = ("pipelines", "operator", "crd")
+PURGED = {
+    "redis": {"mode": "Standalone", "urls": ["redis.example:6379"]},
+    "deletionPolicy": "Delete",
+}
+"""Waits for its operator when it is deleted. No node runs the Job that it waits for."""
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +56,13 @@ def bare() -> Iterator[ApiServer]:
         yield server
 
 
-def with_rights_of(server: ApiServer, namespace: str, folder: Path) -> Path:
+def with_rights_of(
+    server: ApiServer, namespace: str, folder: Path, account: str = "anomaly-operator"
+) -> Path:
     """A kubeconfig of the installed operator's ServiceAccount."""
     admin = server.kubectl(namespace)
-    token = admin.run("create", "token", "anomaly-operator").strip()
-    path = folder / "operator.kubeconfig"
+    token = admin.run("create", "token", account).strip()
+    path = folder / f"{account}.kubeconfig"
     text = kubeconfig.render("anomaly-test", server.url, server.credentials)
     lines = [line for line in text.splitlines() if "client-" not in line]
     kubeconfig.write_private(path, "\n".join(lines) + "\n")
@@ -164,13 +177,55 @@ def test_uninstalling_in_any_order_leaves_nothing_and_never_hangs(
     """Each step ends by itself; afterwards nothing of ours is there, children included."""
     admin = bare.kubectl()
     install(bare, files)
-    with operator(with_rights_of(bare, "anomaly-system", tmp_path), tmp_path) as process:
+    rights = with_rights_of(bare, "anomaly-system", tmp_path)
+    with operator(rights, tmp_path, purge_seconds="5") as process:
         admin.apply(resource("boiler", {"autoscaling": {"minReplicas": 2}}))
-        eventually("all is applied", lambda: has_children(admin))
+        admin.apply(resource("purged", PURGED))
+        for name in ("boiler", "purged"):
+            eventually("all is applied", partial(has_children, admin, name))
+        assert admin.need(RESOURCE, "purged")["metadata"]["finalizers"]
         for step in order:
-            take_away(step, admin, process, files)
+            take_away(step, admin, process, tmp_path)
 
         eventually("nothing is left", lambda: left_over(admin) == [])
+
+
+def test_helm_lets_go_what_would_wait_for_the_operator(bare: ApiServer, tmp_path: Path) -> None:
+    """By its hook; the Job's command runs here as a process, with the Job's own account.
+
+    Pipelines run on, and deleting them needs nobody. Nothing is left of the release, the hook's
+    account included.
+    """
+    admin = bare.kubectl("helm-system")
+    helm = [helm_binary(), f"--kubeconfig={bare.kubeconfig}", "--namespace=helm-system"]
+    source = [str(dist.CHART), "--create-namespace", "--take-ownership"]
+    subprocess.run([*helm, "install", "anomaly-operator", *source], check=True, timeout=120)
+    with operator(with_rights_of(bare, "helm-system", tmp_path), tmp_path):
+        admin.apply(resource("purged", PURGED))
+        eventually("all is applied", lambda: has_children(admin, "purged"))
+    assert admin.need(RESOURCE, "purged")["metadata"]["finalizers"]
+
+    with subprocess.Popen([*helm, "uninstall", "anomaly-operator", "--timeout=120s"]) as uninstall:
+        try:
+            job = eventually("the Job", lambda: admin.get("job", "anomaly-operator-let-go"))
+            pod = job["spec"]["template"]["spec"]
+            rights = with_rights_of(bare, "helm-system", tmp_path, pod["serviceAccountName"])
+            (container,) = pod["containers"]
+            command = [sys.executable, "-m", "anomaly_operator", *container["args"]]
+            environ = {**os.environ, "KUBECONFIG": str(rights)}
+            subprocess.run(command, env=environ, check=True, timeout=90)
+            end_job(admin, "anomaly-operator-let-go", "Complete")
+            assert uninstall.wait(90) == 0
+        finally:
+            uninstall.kill()
+    assert "finalizers" not in admin.need(RESOURCE, "purged")["metadata"]
+    admin.run("delete", RESOURCE, "--all", "--timeout=90s")
+    eventually("its objects are collected", lambda: admin.get("deployment", "purged") is None)
+    release = "app.kubernetes.io/instance=anomaly-operator"
+    assert admin.list("serviceaccounts,roles,rolebindings,deployments,jobs", release) == []
+    assert admin.list("clusterroles,clusterrolebindings", release) == []
+    admin.delete("crd", RESOURCE)
+    admin.run("delete", "namespace", "helm-system", "--wait=false")
 
 
 def test_an_operator_picks_its_crd_up_within_seconds_whenever_it_comes(
@@ -215,7 +270,7 @@ def waits(process: OperatorProcess, what: str) -> bool:
     return kept_running(process) and what in process.log.read_text()
 
 
-def take_away(step: str, admin: Kubectl, process: OperatorProcess, files: Path) -> None:
+def take_away(step: str, admin: Kubectl, process: OperatorProcess, folder: Path) -> None:
     timeout = "--timeout=90s"
     if step == "pipelines":
         if admin.get("crd", RESOURCE) is not None:  # else they went with it
@@ -224,9 +279,23 @@ def take_away(step: str, admin: Kubectl, process: OperatorProcess, files: Path) 
         admin.run("delete", "crd", RESOURCE, timeout)
     else:
         process.kill()
+        if admin.get("crd", RESOURCE) is not None:
+            as_documented(admin, folder)
         kinds = "deployments,services,serviceaccounts,pdb,roles,rolebindings"
         admin.within("anomaly-system").run("delete", kinds, "-l", OURS, timeout)
         admin.run("delete", "clusterroles,clusterrolebindings", "-l", OURS, timeout)
+
+
+def as_documented(admin: Kubectl, folder: Path) -> None:
+    """What docs/install.md says where there is no Helm, word by word."""
+    (commands,) = [
+        block
+        for block in re.findall(r"```\n(.*?)```", INSTALL.read_text(), re.DOTALL)
+        if "finalizers" in block
+    ]
+    (folder / "kubectl").symlink_to(admin.binary)
+    environ = {"PATH": f"{folder}:{os.environ['PATH']}", "KUBECONFIG": str(admin.kubeconfig)}
+    subprocess.run(["sh", "-ec", commands], env=environ, check=True, timeout=90)
 
 
 def left_over(admin: Kubectl) -> list[str]:

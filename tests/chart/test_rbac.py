@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import pytest
-import yaml
 
-from chart import ROOT, Chart, Manifest, Objects
+from chart import Chart, Manifest, Objects, Rules, documented
 
-Rules = list[dict[str, Any]]
 OPERATOR = {
     "kind": "ServiceAccount",
     "name": "anomaly-operator",
     "namespace": "anomaly-system",
 }
-
-
-def documented() -> dict[str, Rules]:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "operator" / "RBAC.md").read_text(), re.S)
-    merged: dict[str, Rules] = {}
-    for block in blocks:
-        merged |= yaml.safe_load(block)
-    return merged
 
 
 def rules_of(objects: Objects) -> Rules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +18,20 @@ CRD_FILE = ROOT / "crds" / "anomalypipelines.yaml"
 KUBE_VERSION = "1.34.0"
 """What `helm template` supposes; a helm built by `go install` would suppose 1.20 by itself."""
 
+HOOK = "helm.sh/hook"
+
 Manifest = dict[str, Any]
+Rules = list[Manifest]
 Values = Mapping[str, Any]
+
+
+def documented() -> dict[str, Rules]:
+    """The rights that operator/RBAC.md lists, by what they are for."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "operator" / "RBAC.md").read_text(), re.S)
+    merged: dict[str, Rules] = {}
+    for block in blocks:
+        merged |= yaml.safe_load(block)
+    return merged
 
 
 class ChartRefused(Exception):
@@ -53,8 +66,13 @@ class Chart:
     def template(
         self, values: Values | None = None, *, namespace: str = "anomaly-system"
     ) -> Objects:
-        """Run `helm template` as release `anomaly-operator`."""
-        return self._objects(CHART, values, namespace)
+        """Run `helm template` as release `anomaly-operator`; without the hooks."""
+        return self._objects(CHART, values, namespace, "--no-hooks")
+
+    def hooks(self, values: Values | None = None) -> Objects:
+        """What exists only while helm does something."""
+        every = self._objects(CHART, values, "anomaly-system")
+        return Objects(o for o in every if HOOK in o["metadata"].get("annotations", {}))
 
     def package(self) -> Path:
         """Run `helm package` and return the archive."""
@@ -64,10 +82,10 @@ class Chart:
 
     def template_package(self, archive: Path) -> Objects:
         """Render a packaged chart instead of the checkout's folder."""
-        return self._objects(archive, None, "anomaly-system")
+        return self._objects(archive, None, "anomaly-system", "--no-hooks")
 
-    def _objects(self, chart: Path, values: Values | None, namespace: str) -> Objects:
-        target = ["--namespace", namespace, "--kube-version", KUBE_VERSION]
+    def _objects(self, chart: Path, values: Values | None, namespace: str, *flags: str) -> Objects:
+        target = ["--namespace", namespace, "--kube-version", KUBE_VERSION, *flags]
         text = self._run("template", "anomaly-operator", str(chart), *target, values=values)
         return Objects(o for o in yaml.safe_load_all(text) if o)
 

@@ -40,7 +40,7 @@ class Helm:
     def uninstall(self) -> None:
         """Uninstall the release if it is there."""
         if RELEASE in self.run("list", "--short"):
-            self.run("uninstall", RELEASE, "--wait", "--timeout=120s")
+            self.run("uninstall", RELEASE, "--wait", "--timeout=180s")
 
 
 def make_namespace(kubectl: Kubectl, name: str) -> None:

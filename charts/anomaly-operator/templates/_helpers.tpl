@@ -49,3 +49,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "anomaly-operator.clusterName" -}}
 {{- printf "%s-%s" .Release.Namespace (include "anomaly-operator.fullname" .) | trunc 58 | trimSuffix "-" -}}
 {{- end -}}
+
+{{/* Annotations of what exists only for a moment after an uninstall; takes the weight. */}}
+{{- define "anomaly-operator.letGoHook" -}}
+helm.sh/hook: post-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+{{- end -}}

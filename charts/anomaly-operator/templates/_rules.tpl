@@ -63,3 +63,10 @@
   resources: [leases]
   verbs: [get, create, update]
 {{- end -}}
+
+{{/* What is needed once it is uninstalled: to let pipelines go that would wait for it. */}}
+{{- define "anomaly-operator.letGoRules" -}}
+- apiGroups: [anomalypipeline.io]
+  resources: [anomalypipelines]
+  verbs: [list, patch]
+{{- end -}}

@@ -1,4 +1,4 @@
-"""The command `anomaly-operator`: `run` and `render`."""
+"""The command `anomaly-operator`: `run`, `render`, `plan` and `let-go`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _render(options.file, options.config_only, options.output, configured)
     if options.command == "plan":
         return _plan(options.file, options.namespace, configured)
+    if options.command == "let-go":
+        return _let_go(configured)
     return _run(configured)
 
 
@@ -52,7 +54,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     plan.add_argument("file", type=Path, metavar="FILE", help="YAML with AnomalyPipelines")
     plan.add_argument("-n", "--namespace", default="default", help="where FILE names none")
+    commands.add_parser(
+        "let-go",
+        help="for uninstalling: let pipelines be deleted without an operator",
+        description="Take the finalizer of `deletionPolicy: Delete` off every pipeline that this "
+        "operator serves; the keys of those that are deleted later stay in Redis.",
+    )
     return parser
+
+
+def _let_go(configured: settings.Settings) -> int:
+    from anomaly_operator import cluster, letgo
+    from anomaly_operator.errors import ApiError
+
+    async def work() -> int:
+        async with cluster.connect(configured) as api:
+            return await letgo.let_go(api, configured)
+
+    logs.configure(configured.log_level, configured.log_format)
+    try:
+        count = asyncio.run(work())
+    except ApiError as error:
+        return _fail(str(error))
+    _print(f"{count} pipelines let go\n")
+    return 0
 
 
 def _run(configured: settings.Settings) -> int:

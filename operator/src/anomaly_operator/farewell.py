@@ -63,8 +63,9 @@ class Farewell:
         """
         if held(body) == pipeline.purges:
             return None
-        others = _others(body)
-        wanted = [*others, names.FINALIZER] if pipeline.purges else others
+        wanted = others(body)
+        if pipeline.purges:
+            wanted = [*wanted, names.FINALIZER]
         return await self._cluster.set_finalizers(body, wanted)
 
     async def let_go(self, body: Manifest, why: Happening | None) -> None:
@@ -74,7 +75,7 @@ class Farewell:
         meta = body["metadata"]
         self._begun.pop((inventory.key_of(body), meta["uid"]), None)
         try:
-            await self._cluster.set_finalizers(body, _others(body))
+            await self._cluster.set_finalizers(body, others(body))
         except ApiError as error:
             if error.code != 404:  # else: somebody has taken it away, and the pipeline is gone
                 raise
@@ -176,7 +177,7 @@ class Farewell:
         return lines[-1] if lines else "", found.message if found is not None else ""
 
 
-def _others(body: Manifest) -> list[str]:
+def others(body: Manifest) -> list[str]:
     """The finalizers that are not ours."""
     found = body["metadata"].get("finalizers") or ()
     return [each for each in found if each != names.FINALIZER]
