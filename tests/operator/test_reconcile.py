@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -48,6 +49,31 @@ async def test_a_new_pipeline_gets_its_children_and_then_becomes_ready() -> None
     assert status["endpoint"] == "http://192.0.2.7/team/boiler"
     assert (status["replicas"], status["readyReplicas"]) == (1, 1)
     assert status["observedGeneration"] == 1
+
+
+async def test_the_pods_learn_where_people_reach_them_once_the_route_is_in_service() -> None:
+    """For links in alerts, without new pods; before that they know none rather than a dead one."""
+    stage = Stage()
+    await stage.reconcile()
+    assert "publicUrl" not in document(stage)
+    template = live(stage, kinds.DEPLOYMENT, "boiler")["spec"]["template"]
+
+    stage.bring_up()
+    await stage.reconcile()
+    assert document(stage)["publicUrl"] == "http://192.0.2.7/team/boiler"
+    assert live(stage, kinds.DEPLOYMENT, "boiler")["spec"]["template"] == template
+
+
+def document(stage: Stage) -> dict[str, Any]:
+    text = live(stage, kinds.CONFIG_MAP, "boiler-config")["data"]["pipeline.json"]
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def live(stage: Stage, kind: Kind, name: str) -> dict[str, Any]:
+    found = stage.cluster.find(kind, name)
+    assert found is not None
+    return found
 
 
 async def test_a_steady_state_makes_no_request_at_all() -> None:

@@ -430,7 +430,7 @@ def _watches(pod: Pod) -> Callable[[web.Application], AsyncIterator[None]]:
             pod.workers.update(config)
             if pod.shadow is not None:
                 pod.shadow.update(config)
-            pod.alerting.update(config.alerting)
+            pod.alerting.update(config)
             pauses.update(config.alerting)
 
         reload = ConfigWatch(Path(pod.settings.config), pod.config, take_over)

@@ -43,10 +43,23 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """The facts from which the conditions follow."""
+class Surroundings:
+    """The objects of a pipeline, and what of the cluster they depend on."""
 
     children: Mapping[ChildRef, Child]
+    served: frozenset[Kind]
+    """The optional kinds that the cluster knows."""
+    gateway: Gateway | None
+    """The Gateway of an HTTPRoute, where it can be read."""
+
+    def child(self, kind: Kind, name: str) -> Child | None:
+        return self.children.get(ChildRef(kind.kind, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Observed(Surroundings):
+    """The facts from which the conditions follow."""
+
     failures: tuple[Failure, ...]
     pending: str
     """Why something could not be applied just now, though it may be in a moment; else empty."""
@@ -54,10 +67,6 @@ class Observed:
     redis_trouble: Trouble | None
     stats: Stats | None
     samples_per_second: float | None
-    served: frozenset[Kind]
-    """The optional kinds that the cluster knows."""
-    gateway: Gateway | None
-    """The Gateway of an HTTPRoute, where it can be read."""
     now: datetime
     paused: bool = False
     """Whether the objects are left alone."""
@@ -67,9 +76,6 @@ class Observed:
     """Whether they are, because only a plan is asked for."""
     applied_before: Verdict | None = None
     """While paused: what was known of them when that began, if the spec is still the same."""
-
-    def child(self, kind: Kind, name: str) -> Child | None:
-        return self.children.get(ChildRef(kind.kind, name))
 
 
 @dataclass(frozen=True, slots=True)

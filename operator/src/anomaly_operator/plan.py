@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anomaly_dataplane.contract import runtime
 from anomaly_operator import cluster, desired, inventory, kinds, names, render, spec
 from anomaly_operator.apply import OwnedByOther, check_owner, unchangeable
 from anomaly_operator.cluster import Cluster
@@ -170,6 +172,15 @@ async def _of_file(
                     **(live["metadata"].get("annotations") or {}),
                     **(meta.get("annotations") or {}),
                 }
-            pipeline = spec.parse(body, settings)
+            pipeline = await _at_address(api, spec.parse(body, settings))
             found.append((pipeline, await changes(api, pipeline)))
     return found
+
+
+async def _at_address(api: Cluster, pipeline: Pipeline) -> Pipeline:
+    """With the address that its pods were told, which only a reconcile finds out."""
+    live = await api.get(kinds.CONFIG_MAP, pipeline.namespace, names.config(pipeline.name))
+    if live is None:
+        return pipeline
+    document = json.loads(live["data"].get(runtime.CONFIG_FILE, "{}"))
+    return spec.at_address(pipeline, document.get("publicUrl", ""))

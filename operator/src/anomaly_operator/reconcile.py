@@ -47,10 +47,11 @@ from anomaly_operator.inventory import Child, ChildRef, Inventory, Key
 from anomaly_operator.kinds import Kind
 from anomaly_operator.listeners import Gateway
 from anomaly_operator.lookup import Lookup
-from anomaly_operator.observe import Failure, Observed, Pods
+from anomaly_operator.observe import Failure, Observed, Pods, Surroundings
 from anomaly_operator.settings import Settings
 from anomaly_operator.spec import Pipeline
 from anomaly_operator.stats import Stats, StatsReader
+from anomaly_operator.status import route
 from anomaly_operator.status.conditions import Type, Verdict, find
 from anomaly_operator.status.reasons import Reason
 from anomaly_operator.telemetry import Telemetry
@@ -167,6 +168,9 @@ class Reconciler:
         served = frozenset(
             [kind for kind in desired.optional(pipeline) if await self._cluster.serves(kind)]
         )
+        gateway = await self._gateway(pipeline, served)
+        around = Surroundings(self._inventory.children(key), served, gateway)
+        pipeline = spec.at_address(pipeline, route.public_url(pipeline, around))
         outcome = Outcome()
         planned = _asks(body, names.ANNOTATION_PLAN)
         paused = planned or _asks(body, names.ANNOTATION_PAUSED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anomaly_dataplane.contract import config
@@ -295,6 +295,13 @@ def _document(meta: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
     routed = spec["expose"]["type"] != "None"
     base_path = _path(meta, spec["expose"]).rstrip("/") if routed else ""
     return config.document(identity, base_path, groups)
+
+
+def at_address(pipeline: Pipeline, public_url: str) -> Pipeline:
+    """The pipeline whose pods know where people reach it; empty if that is not known."""
+    if not public_url:
+        return pipeline
+    return replace(pipeline, document={**pipeline.document, "publicUrl": public_url})
 
 
 def _of_document(document: Mapping[str, Any]) -> Iterator[Problem]:

@@ -39,7 +39,9 @@ def peers(tmp_path: Path) -> Iterator[list[Alertmanager]]:
 def stack(tmp_path: Path, peers: list[Alertmanager]) -> Iterator[Stack]:
     urls = [peer.url for peer in peers]
     alerting = {**ALERTING, "alertmanager": {"urls": urls, **HASTE}}
-    with a_stack(tmp_path, detection=DETECTION, alerting=alerting) as running:
+    place = "http://192.0.2.7/tests/outages"
+    groups = {"detection": DETECTION, "alerting": alerting, "publicUrl": place}
+    with a_stack(tmp_path, None, **groups) as running:
         yield running
 
 
@@ -64,7 +66,8 @@ def test_an_episode_is_one_alert_that_is_updated_and_resolved(
     for peer in peers:
         alert = eventually("it fires", lambda peer=peer: the_one(peer, "temperature"), within=60)  # type: ignore[misc]
         labels = alert["labels"]
-        assert labels.pop("series")
+        page = "http://192.0.2.7/tests/outages/#series="
+        assert alert["generatorURL"] == page + labels.pop("series")
         assert labels == {
             "alertname": "Anomaly",
             "pipeline": "outages",

@@ -82,6 +82,7 @@ def test_an_alert_is_opened_updated_and_resolved(stack: Stack, hook: Hook) -> No
     assert opened["alert"]["labels"]["device"] == "boiler-1"
     assert opened["anomaly"]["value"] == 99
     assert "temperature" in opened["summary"]
+    assert opened["link"] is None  # nobody knows where people reach this pod
     assert updated["alert"]["anomalies"] == 2
     assert resolved["alert"]["state"] == "Resolved"
     assert resolved["alert"]["ending"] == "Timeout"

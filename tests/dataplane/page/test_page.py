@@ -6,12 +6,16 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import msgspec
 import pytest
 
+from anomaly_dataplane.alerting.alert import Alert, Kind, State
+from anomaly_dataplane.alerting.delivery.links import link
 from browser import Browser, browser
 from erring_device import Device
 from outages import Stack, a_stack
@@ -165,6 +169,39 @@ def test_an_anomaly_is_marked_as_a_false_alarm_and_that_is_taken_back(
     page.press("Enter")
     eventually("it is taken back", lambda: label() == "False alarm", within=60)
     assert complaints() == 0
+
+
+def test_a_link_of_an_alert_leads_to_its_series_and_to_its_group(
+    page: Browser, stack: Stack, tmp_path: Path
+) -> None:
+    """By the fragment that alerts carry; a series of the list is one click away."""
+    folder = Path(os.environ.get("PAGE_SCREENSHOTS", tmp_path))
+    config = replace(stack.config, public_url=f"{stack.url}/team/boiler")
+    with urlopen(f"{stack.url}/api/v1/series?metric=temperature") as answer:
+        ids = {s["labels"]["device"]: s["id"] for s in json.load(answer)["series"]}
+    alert = Alert("k", "i", Kind.SERIES, "temperature", {}, "Above", State.OPEN, 0, 0, 0)
+    page.open(link(config, msgspec.structs.replace(alert, series=ids[HOSTILE])))
+
+    def shown(text: str) -> bool:
+        return text in page.text("#about")
+
+    eventually("it tells of the series", lambda: shown("Last events") and shown("99"))
+    assert HOSTILE in page.text("#about-title")
+    assert shown("Episode\nsince")
+    page.screenshot(folder / "series.png")
+
+    group = msgspec.structs.replace(alert, kind=Kind.GROUP, labels={"device": "boiler-1"})
+    page.open(link(config, group))
+    eventually("it lists the series", lambda: page.text("#about-title") == "device=boiler-1")
+    eventually("and says how they are", lambda: shown("open alert, of"))
+    page.screenshot(folder / "group.png")
+    page.run("[...document.querySelectorAll('#related a')].find(a => /pres/.test(a.text)).click()")
+    eventually("one leads on", lambda: "pressure" in page.text("#about-title"))
+    assert page.run("return document.activeElement.id") == "about-title"
+    page.run("document.querySelector('#about p a').click()")
+    eventually("it closes", lambda: page.run("return about.hidden"))
+    page.open(f"{stack.url}/team/boiler/#series={'0' * 24}")
+    eventually("one that is gone is told", lambda: shown("cannot be shown"))
 
 
 def test_with_tokens_the_button_says_what_is_missing_and_works_with_one(

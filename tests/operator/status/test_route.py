@@ -128,6 +128,8 @@ def test_an_ingress_counts_once_a_controller_has_given_it_an_address(
 
     assert (verdict.status, verdict.reason) == found
     assert route.endpoint(pipeline, seen) == endpoint
+    in_service = route.accepted(pipeline, seen).status == "True" and ".svc" not in endpoint
+    assert route.public_url(pipeline, seen) == (endpoint if in_service else "")
 
 
 @pytest.mark.parametrize(

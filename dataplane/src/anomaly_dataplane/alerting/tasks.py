@@ -15,7 +15,7 @@ from anomaly_dataplane.alerting.delivery.http import session
 from anomaly_dataplane.alerting.delivery.webhook import WebhookSender
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.stage import AlertingStage
-from anomaly_dataplane.contract.config import Alerting, PipelineConfig, Webhook
+from anomaly_dataplane.contract.config import PipelineConfig, Webhook
 from anomaly_dataplane.observer import Observer
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class AlertingTasks:
     ) -> None:
         self.stage = AlertingStage(ledger, config.alerting, observer)
         self._ledger = ledger
-        self._pipeline = config.pipeline
-        self._config = config.alerting
+        self._config = config
         self._observer = observer
         self._secret_dir = secret_dir
         peers = config.alerting.alertmanager
@@ -58,10 +57,10 @@ class AlertingTasks:
             insecure=peers.tls.insecure_skip_verify,
         )
 
-    def update(self, config: Alerting) -> None:
+    def update(self, config: PipelineConfig) -> None:
         """Go by another config from now on; receivers stay those of the start."""
         self._config = config
-        self.stage.update(config)
+        self.stage.update(config.alerting)
 
     def _credentials_of(self, webhook: Webhook) -> Credentials:
         folder = self._secret_dir / webhook.name if webhook.secret_ref.name else None
@@ -72,7 +71,8 @@ class AlertingTasks:
         """Run beside the body; afterwards other pods take over at once."""
         async with contextlib.AsyncExitStack() as stack:
             senders: list[AlertmanagerSender | WebhookSender] = []
-            if self._config.alertmanager.urls or self._config.webhooks:
+            told = self._config.alerting
+            if told.alertmanager.urls or told.webhooks:
                 senders = self._senders(await stack.enter_async_context(session()))
             for sender in senders:
                 self.stage.on_news(sender.bell.ring)
@@ -87,31 +87,30 @@ class AlertingTasks:
 
     def _senders(self, client: ClientSession) -> list[AlertmanagerSender | WebhookSender]:
         """One for each receiver."""
+        config = self._config.alerting
         return [
             *(
                 AlertmanagerSender(
                     url,
-                    self._config.alertmanager,
-                    self._pipeline,
+                    lambda: self._config,
                     self.stage.alerts,
                     client,
                     self._observer,
                     credentials=self._credentials,
                 )
-                for url in self._config.alertmanager.urls
+                for url in config.alertmanager.urls
             ),
             *(
                 WebhookSender(
                     webhook,
-                    self._pipeline,
+                    lambda: self._config,
                     self._ledger,
                     lambda: self.stage.held,
-                    lambda: self._config.retry_for_seconds,
                     client,
                     self._observer,
                     credentials=self._credentials_of(webhook),
                 )
-                for webhook in self._config.webhooks
+                for webhook in config.webhooks
             ),
         ]
 

@@ -47,6 +47,7 @@ OPTIONAL_HOST_PORT_PATTERN = r"^([A-Za-z0-9._-]+:[0-9]{1,5})?$"
 MQTT_GROUP_PATTERN = r"^[A-Za-z0-9._-]{0,128}$"
 SECRET_NAME_PATTERN = r"^[a-z0-9.-]{0,253}$"  # noqa: S105  # of names, not a password
 URL_PATTERN = r"^https?://[A-Za-z0-9.\[\]:_-]+(/[^\s]*)?$"
+OPTIONAL_URL_PATTERN = rf"({URL_PATTERN}|^$)"
 RECEIVER_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$"
 LABEL_PATTERN = r"^[^\s]{0,128}$"
 MAX_EXPRESSION = 1024
@@ -451,6 +452,8 @@ class PipelineConfig:
     pipeline: Identity = declare(Group(Identity), {})
     base_path: str = declare(Text(r"^(/[A-Za-z0-9._~-]+)*$", "/default/boiler-room"), "")
     """Prefix under which the ingress sends requests; the pod serves with and without it."""
+    public_url: str = declare(Text(OPTIONAL_URL_PATTERN, "https://example.com/boiler-room"), "")
+    """Where people reach the pipeline, for links to it; empty where that is not known."""
     ingest: Ingest = declare(Group(Ingest), {})
     buffer: Buffer = declare(Group(Buffer), {})
     workers: Workers = declare(Group(Workers), {})
@@ -460,39 +463,43 @@ class PipelineConfig:
     redis: Redis = declare(Group(Redis), {})
 
 
-HOT_FIELDS = frozenset(
-    f"detection.{name}"
-    for name in (
-        "threshold",
-        "direction",
-        "minSamples",
-        "minAbsDeviation",
-        "minRelDeviation",
-        "sensitivity",
-        "score",
-        "holdOffSamples",
-        "repeatAfterSamples",
-        "acceptAfterSamples",
-        "transform",
-        "validRange",
-        "validRange.min",
-        "validRange.max",
-        "staleAfter",
-        "gapAfter",
-        "overrides",
-        "exclude",
+HOT_FIELDS = (
+    frozenset({"publicUrl"})
+    | frozenset(
+        f"detection.{name}"
+        for name in (
+            "threshold",
+            "direction",
+            "minSamples",
+            "minAbsDeviation",
+            "minRelDeviation",
+            "sensitivity",
+            "score",
+            "holdOffSamples",
+            "repeatAfterSamples",
+            "acceptAfterSamples",
+            "transform",
+            "validRange",
+            "validRange.min",
+            "validRange.max",
+            "staleAfter",
+            "gapAfter",
+            "overrides",
+            "exclude",
+        )
     )
-) | frozenset(
-    f"alerting.{name}"
-    for name in (
-        "minConsecutive",
-        "of",
-        "coolDown",
-        "resolveAfter",
-        "retryFor",
-        "maintenance",
-        "group",
-        *("group.by", "group.percent", "group.minSeries"),
+    | frozenset(
+        f"alerting.{name}"
+        for name in (
+            "minConsecutive",
+            "of",
+            "coolDown",
+            "resolveAfter",
+            "retryFor",
+            "maintenance",
+            "group",
+            *("group.by", "group.percent", "group.minSeries"),
+        )
     )
 )
 """What a running pod picks up from a changed document; any other change needs a new pod."""
@@ -623,6 +630,6 @@ def restart_relevant(raw: Mapping[str, object]) -> dict[str, object]:
     for group, value in raw.items():
         if isinstance(value, Mapping):
             kept[group] = {k: v for k, v in value.items() if f"{group}.{k}" not in HOT_FIELDS}
-        else:
+        elif group not in HOT_FIELDS:
             kept[group] = value
     return kept

@@ -1,6 +1,6 @@
 """The route from outside: whether a controller has taken it up, and the address it gives.
 
-Pure; `checks` has the verdict from here and `status.compute` the endpoint.
+Pure; `checks` has the verdict from here, `status.compute` the endpoint, `reconcile` the public URL.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from anomaly_operator.status.reasons import Reason
 _PORTS = {"http": 80, "https": 443}
 
 
-def accepted(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
+def accepted(pipeline: Pipeline, observed: observe.Surroundings) -> Verdict:
     """Whether a controller has taken up the route."""
     if pipeline.expose.http_route:
         return _http_route_accepted(pipeline, observed)
@@ -38,7 +38,7 @@ def accepted(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
     return yes(Reason.ADMITTED, "An ingress controller serves the route.")
 
 
-def _http_route_accepted(pipeline: Pipeline, observed: observe.Observed) -> Verdict:
+def _http_route_accepted(pipeline: Pipeline, observed: observe.Surroundings) -> Verdict:
     if kinds.HTTP_ROUTE not in observed.served:
         return no(
             Reason.CRD_NOT_INSTALLED,
@@ -68,8 +68,25 @@ def _http_route_accepted(pipeline: Pipeline, observed: observe.Observed) -> Verd
     )
 
 
-def endpoint(pipeline: Pipeline, observed: observe.Observed) -> str:
+def endpoint(pipeline: Pipeline, observed: observe.Surroundings) -> str:
     """Where to send samples: the route if its host is known, else the Service."""
+    outside = _from_outside(pipeline, observed)
+    if outside:
+        return outside
+    port = pipeline.expose.service_port
+    port_text = "" if port == 80 else f":{port}"
+    return f"http://{names.dataplane(pipeline.name)}.{pipeline.namespace}.svc{port_text}"
+
+
+def public_url(pipeline: Pipeline, observed: observe.Surroundings) -> str:
+    """Where people reach the pipeline, for links to it; empty unless the route is in service."""
+    if accepted(pipeline, observed).status != "True":
+        return ""
+    return _from_outside(pipeline, observed)
+
+
+def _from_outside(pipeline: Pipeline, observed: observe.Surroundings) -> str:
+    """The address for those outside of the cluster, empty if none is known."""
     expose = pipeline.expose
     path = expose.path.rstrip("/")
     if expose.ingress:
@@ -88,8 +105,7 @@ def endpoint(pipeline: Pipeline, observed: observe.Observed) -> str:
     front = observed.child(kinds.SERVICE, names.dataplane(pipeline.name))
     if not expose.routed and front is not None and (host := _address(front)):
         return _url("http", host, expose.service_port, "", {})
-    port_text = "" if expose.service_port == 80 else f":{expose.service_port}"
-    return f"http://{names.dataplane(pipeline.name)}.{pipeline.namespace}.svc{port_text}"
+    return ""
 
 
 def _url(scheme: str, host: str, port: int, path: str, reached: Mapping[int, int]) -> str:
@@ -135,7 +151,7 @@ def _text(parent: Mapping[str, Any], pipeline: Pipeline) -> str:
     return f"{parent.get('namespace') or pipeline.namespace}/{parent['name']}{section}"
 
 
-def _listener(pipeline: Pipeline, observed: observe.Observed) -> Listener | None:
+def _listener(pipeline: Pipeline, observed: observe.Surroundings) -> Listener | None:
     """The listener that senders use: the one named, else a secure one before an open one."""
     parent = pipeline.expose.parent_refs[0]
     section, port = parent.get("sectionName", ""), parent.get("port", 0)
@@ -156,7 +172,7 @@ def _covers(pattern: str, host: str) -> bool:
     return pattern.startswith("*.") and host.endswith(pattern[1:])
 
 
-def _gateways_host(listener: Listener | None, observed: observe.Observed) -> str:
+def _gateways_host(listener: Listener | None, observed: observe.Surroundings) -> str:
     if listener is not None and listener.hostname and not listener.hostname.startswith("*"):
         return listener.hostname
     return next(iter(observed.gateway.addresses), "") if observed.gateway is not None else ""

@@ -25,7 +25,8 @@ from anomaly_dataplane.alerting.delivery.http import (
     post,
 )
 from anomaly_dataplane.alerting.delivery.known import Known
-from anomaly_dataplane.contract.config import Alertmanager, Identity
+from anomaly_dataplane.alerting.delivery.links import link
+from anomaly_dataplane.contract.config import Identity, PipelineConfig
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Observer
 
@@ -51,8 +52,7 @@ class AlertmanagerSender:
 
     Args:
         url: of the Alertmanager, without the path of its API.
-        peers: what the config says of all of them.
-        pipeline: whose alerts they are.
+        config: of the pipeline whose alerts they are, as it is now.
         alerts: all that this pod looks after.
         client: to POST with.
         observer: is told how it went.
@@ -64,8 +64,7 @@ class AlertmanagerSender:
     def __init__(
         self,
         url: str,
-        peers: Alertmanager,
-        pipeline: Identity,
+        config: Callable[[], PipelineConfig],
         alerts: Callable[[], Iterable[Alert]],
         client: ClientSession,
         observer: Observer,
@@ -76,15 +75,14 @@ class AlertmanagerSender:
         self.bell = Bell()
         self._url = url.rstrip("/") + PATH
         self._name = f"alertmanager/{place(url)}"
-        self._peers = peers
-        self._pipeline = pipeline
+        self._config = config
         self._alerts = alerts
         self._client = client
         self._observer = observer
         self._wall_clock = wall_clock
         self._backoff = backoff or Backoff()
         self._credentials = credentials or Credentials(None, insecure=False)
-        self._known = Known(peers)
+        self._known = Known(config().alerting.alertmanager)
 
     async def run(self) -> None:
         """Send for ever."""
@@ -128,15 +126,18 @@ class AlertmanagerSender:
 
     def _as_posted(self, alert: Alert, now: float) -> dict[str, object]:
         """An alert as Alertmanager's API takes it."""
+        config = self._config()
         ended = self._known.end(alert, now)
         if ended is None:
-            ended = now + ENDS_AFTER_DELAYS * self._peers.resend_delay_seconds
+            ended = now + ENDS_AFTER_DELAYS * config.alerting.alertmanager.resend_delay_seconds
         ends_ms = 1e3 * ended
+        url = link(config, alert)
         return {
-            "labels": labels(self._pipeline, alert),
+            "labels": labels(config.pipeline, alert),
             "annotations": texts_of(alert),
             "startsAt": rfc3339(min(alert.started_ms, ends_ms - 1)),
             "endsAt": rfc3339(ends_ms),
+            **({"generatorURL": url} if url else {}),
         }
 
     async def _answer(self, body: bytes) -> Answer:

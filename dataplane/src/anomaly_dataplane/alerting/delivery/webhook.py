@@ -19,9 +19,10 @@ import msgspec
 from anomaly_dataplane.alerting.delivery.alertmanager import summary
 from anomaly_dataplane.alerting.delivery.credentials import BadSecret, Credentials
 from anomaly_dataplane.alerting.delivery.http import Answer, Backoff, Bell, Outcome, post
+from anomaly_dataplane.alerting.delivery.links import link
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.notices import Notice
-from anomaly_dataplane.contract.config import Identity, Webhook
+from anomaly_dataplane.contract.config import PipelineConfig, Webhook
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Observer
@@ -44,10 +45,9 @@ class WebhookSender:
 
     Args:
         webhook: whom to tell.
-        pipeline: whose alerts they are.
+        config: of the pipeline whose alerts they are, as it is now.
         ledger: where the queues are.
         held: the partitions that this pod looks after.
-        retry_for_seconds: how old a notice that cannot be delivered may grow.
         client: to POST with.
         observer: is told how it went.
         wall_clock: Unix time in seconds.
@@ -58,10 +58,9 @@ class WebhookSender:
     def __init__(
         self,
         webhook: Webhook,
-        pipeline: Identity,
+        config: Callable[[], PipelineConfig],
         ledger: Ledger,
         held: Callable[[], Sequence[int]],
-        retry_for_seconds: Callable[[], float],
         client: ClientSession,
         observer: Observer,
         wall_clock: Callable[[], float] = time.time,
@@ -71,10 +70,9 @@ class WebhookSender:
         self.bell = Bell()
         self._webhook = webhook
         self._name = f"webhook/{webhook.name}"
-        self._pipeline = pipeline
+        self._config = config
         self._ledger = ledger
         self._held = held
-        self._retry_for_seconds = retry_for_seconds
         self._client = client
         self._observer = observer
         self._wall_clock = wall_clock
@@ -120,7 +118,8 @@ class WebhookSender:
             await self._ledger.settle(partition, self._webhook.name, entry, None)
             self._observer.delivered(self._name, "delivered", 1)
             return 0.0
-        overdue = self._wall_clock() - notice.at_ms / 1e3 >= self._retry_for_seconds()
+        age = self._wall_clock() - notice.at_ms / 1e3
+        overdue = age >= self._config().alerting.retry_for_seconds
         if answer.outcome is Outcome.NEVER or overdue:
             await self._give_up(partition, entry, payload, answer.reason)
             return 0.0
@@ -142,7 +141,7 @@ class WebhookSender:
             access = self._credentials.read()
         except BadSecret as error:
             return Answer(Outcome.LATER, str(error))
-        body = as_posted(self._pipeline, notice)
+        body = as_posted(self._config(), notice)
         timestamp = str(int(self._wall_clock()))
         headers = {**access.headers, "webhook-id": notice.id, "webhook-timestamp": timestamp}
         if access.signing_key is not None:
@@ -157,9 +156,9 @@ def signature(key: bytes, identity: str, timestamp: str, body: bytes) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def as_posted(pipeline: Identity, notice: Notice) -> bytes:
+def as_posted(config: PipelineConfig, notice: Notice) -> bytes:
     """A notice as a webhook gets it: docs/alerting.md describes it."""
-    alert = notice.alert
+    alert, pipeline = notice.alert, config.pipeline
     last = alert.last
     return msgspec.json.encode(
         {
@@ -168,6 +167,7 @@ def as_posted(pipeline: Identity, notice: Notice) -> bytes:
             "event": notice.what,
             "time": rfc3339(notice.at_ms),
             "summary": summary(alert),
+            "link": link(config, alert) or None,
             "pipeline": {"namespace": pipeline.namespace, "name": pipeline.name},
             "alert": {
                 "id": alert.id,
