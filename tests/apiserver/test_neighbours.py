@@ -31,6 +31,7 @@ METRICS = (
     "last_success_timestamp_seconds",
     "leader",
     "pipeline_condition",
+    "pipeline_info",
     "pipelines",
     "queue_age_seconds",
     "queue_depth",
@@ -105,6 +106,8 @@ def tells_of_itself(served: OperatorProcess, namespace: str) -> None:
     about = {"namespace": namespace, "name": "good", "type": "Applied"}
     assert served.metric("anomaly_operator_pipeline_condition", **about, status="True") == 1
     assert served.metric("anomaly_operator_pipeline_condition", **about, status="False") == 0
+    pipeline = {"namespace": namespace, "name": "good", "method": "Fused", "redis_mode": "Managed"}
+    assert served.metric("anomaly_operator_pipeline_info", **pipeline) == 1
     assert served.metric("anomaly_operator_watch_age_seconds") < 90
     assert served.metric("anomaly_operator_api_requests_total", verb="patch", code="422") > 0
     told = [json.loads(line) for line in served.log.read_text().splitlines()]

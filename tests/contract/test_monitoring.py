@@ -163,7 +163,8 @@ def test_grafana_finds_the_dashboard_and_prometheus_the_rules() -> None:
 
 def test_the_page_lists_every_metric_of_a_pod() -> None:
     """With its labels, kind and meaning, and none that there is not."""
-    rows = re.findall(r"^\| `([a-z_]+)(?:\{(.*)\})?` \| (\w+) \| (.*) \|$", PAGE.read_text(), re.M)
+    pods, _, _ = PAGE.read_text().partition("`anomaly_operator_`")
+    rows = re.findall(r"^\| `([a-z_]+)(?:\{(.*)\})?` \| (\w+) \| (.*) \|$", pods, re.M)
     listed = {(name, kind, said, labels) for name, labels, kind, said in rows}
 
     assert listed == {(m.name, m.kind, m.help, ",".join(m.labels)) for m in METRICS}

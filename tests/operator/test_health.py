@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+from pathlib import Path
 
 import aiohttp
 
 from anomaly_operator import health, logs
 from anomaly_operator.inventory import Inventory
-from anomaly_operator.telemetry import Telemetry
+from anomaly_operator.telemetry import PREFIX, Telemetry
 from operators import a_resource
+
+
+def test_every_metric_is_documented_and_none_that_does_not_exist() -> None:
+    """In docs/monitoring.md, with its name, kind and text."""
+    telemetry = Telemetry()
+    telemetry.watch(Inventory(), *(lambda: 0.0,) * 4)
+    exposed = telemetry.text().decode()
+    kinds = dict(re.findall(rf"^# TYPE {PREFIX}(\w+) (\w+)$", exposed, re.MULTILINE))
+    texts = dict(re.findall(rf"^# HELP {PREFIX}(\w+) (.+)$", exposed, re.MULTILINE))
+    page = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+    table = page.partition("`anomaly_operator_`")[2]
+    rows = re.findall(r"^\| `(\w+)(?:\{[\w,]+\})?` \| (\w+) \| (.+) \|$", table, re.MULTILINE)
+
+    assert {name: kind for name, kind, _ in rows} == kinds
+    for name, _, text in rows:
+        assert texts[name].rstrip(".") in text or name == "pipeline_info"
 
 
 async def test_liveness_readiness_and_metrics_are_served() -> None:
     """Liveness fails with the reason when the watch is deaf."""
     known = Inventory()
     condition = {"type": "Ready", "status": "False"}
-    known.put_pipeline({**a_resource(), "status": {"conditions": [condition]}}, watched=True)
+    known.put_pipeline(
+        {**a_resource({"detection": {"method": "ZScore"}}), "status": {"conditions": [condition]}},
+        watched=True,
+    )
     telemetry = Telemetry()
     telemetry.watch(known, lambda: 3.0, lambda: 0.5, lambda: 1.5, lambda: 1.0)
     telemetry.count_request("patch", "services", 200)
@@ -37,6 +58,8 @@ async def test_liveness_readiness_and_metrics_are_served() -> None:
         shown = await (await session.get("/metrics")).text()
 
     for line in (
+        'anomaly_operator_pipeline_info{image="",method="ZScore",name="boiler",namespace="team",'
+        'redis_mode=""} 1.0',
         "anomaly_operator_queue_depth 3.0",
         "anomaly_operator_watch_age_seconds 1.5",
         'anomaly_operator_api_requests_total{code="200",resource="services",verb="patch"} 1.0',

@@ -82,7 +82,26 @@ class Telemetry:
 
     def text(self) -> bytes:
         """What Prometheus reads."""
-        return generate_latest(self.registry) + "".join(_conditions(self._pipelines)).encode()
+        about = "".join((*_infos(self._pipelines), *_conditions(self._pipelines)))
+        return generate_latest(self.registry) + about.encode()
+
+
+def _infos(known: Inventory) -> Iterator[str]:
+    """What each pipeline is, for joining with its other metrics. No value needs escaping."""
+    name = f"{PREFIX}pipeline_info"
+    yield f"# HELP {name} What a pipeline is; the value is always 1.\n"
+    yield f"# TYPE {name} gauge\n"
+    for key, body in known.pipelines():
+        spec = body.get("spec") or {}
+        labels = {
+            "image": (body.get("status") or {}).get("image", ""),
+            "method": (spec.get("detection") or {}).get("method", ""),
+            "name": key.name,
+            "namespace": key.namespace,
+            "redis_mode": (spec.get("redis") or {}).get("mode", ""),
+        }
+        about = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        yield f"{name}{{{about}}} 1.0\n"
 
 
 def _conditions(known: Inventory) -> Iterator[str]:
