@@ -35,8 +35,8 @@ class Series:
 
     __slots__ = (
         "_cumulative",
+        "_labels",
         "id_bytes",
-        "labels",
         "metric",
         "partition",
         "rule",
@@ -46,7 +46,10 @@ class Series:
     def __init__(self, metric: str, labels: Mapping[str, str], partitions: int) -> None:
         # Thousands of series have few names of metrics and labels: one object for each of these.
         self.metric = sys.intern(metric)
-        self.labels = {sys.intern(name): value for name, value in sorted(labels.items())}
+        # Not a dictionary, which takes four times the memory.
+        self._labels = tuple(
+            part for name, value in sorted(labels.items()) for part in (sys.intern(name), value)
+        )
         self.id_bytes = _id_bytes(metric, labels)
         self.partition = int(self.id_bytes[:_PARTITION_DIGITS], 16) % partitions
         self.slot = -1
@@ -59,6 +62,11 @@ class Series:
         and a pod holds many thousands of series.
         """
         return self.id_bytes.decode()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Sorted by their names. Made when asked for, which only what is rare does."""
+        return dict(zip(self._labels[::2], self._labels[1::2], strict=True))
 
     @property
     def cumulative(self) -> bool:

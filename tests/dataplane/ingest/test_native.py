@@ -287,4 +287,4 @@ def test_spellings_are_remembered_within_bounds(
     parser.parse(json.dumps(many).encode(), lines=False, now_ms=NOW_MS)
     again = parser.parse(json.dumps(GOOD).encode(), lines=False, now_ms=NOW_MS).batch.series[0]
     assert again is first
-    assert len(parser._known.by_spelling) <= 10
+    assert len(parser._known) <= 10

@@ -158,6 +158,8 @@ class Rulebook:
         self.numbers = array("d", [number for rules in entries for number in rules.numbers])
         self.clock = clock
         self.first = next(_books) * _MOST_ROWS
+        # One object for all series that go by a row, rather than one each.
+        self._named = [self.first + row for row in range(self.rows)]
         self.stale_soonest_ms = min(rules.stale_ms for rules in entries)
         self._matchers = matchers
 
@@ -197,7 +199,7 @@ class Rulebook:
         if any(matcher.holds(metric, labels) for matcher in self._paused):
             entry += self._own
         row = 2 * entry + series.cumulative
-        series.rule = self.first + row
+        series.rule = self._named[row]
         return row
 
 

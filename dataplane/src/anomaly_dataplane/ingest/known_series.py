@@ -29,6 +29,8 @@ _MAX_KNOWN = 65_536
 _MAX_KEY_BYTES = 4096
 """Longer label texts are looked up anew each time, so that padding cannot fill the memory."""
 
+_SEPARATOR = b"\0"
+
 Spelling = tuple[str, bytes, str | None]
 """Metric, text of the labels' JSON object, device_id."""
 
@@ -39,15 +41,20 @@ class KnownSeries:
     """Remembers which series a spelling stands for.
 
     Attributes:
-        by_spelling: for the fast path to look up in; `learn` fills it.
+        by_text: for the fast path to look up in; `learn` fills it. By what `text_of` makes of
+            labels there is their series, and where several metrics have them, each by its name.
     """
 
     def __init__(self, table: SeriesTable) -> None:
         self._table = table
-        self.by_spelling: dict[Spelling, Series] = {}
+        self._count = 0
+        self.by_text: dict[bytes, Series | dict[str, Series]] = {}
+
+    def __len__(self) -> int:
+        return self._count
 
     def learn(self, spelling: Spelling) -> Series:
-        """The series of a spelling that is not in `by_spelling`.
+        """The series of a spelling that is not in `by_text`.
 
         Raises:
             BadSample: beyond a limit.
@@ -56,11 +63,21 @@ class KnownSeries:
         metric, text, device_id = spelling
         series = self.resolve(metric, _labels.decode(text) or {}, device_id)
         if len(text) <= _MAX_KEY_BYTES:
-            if len(self.by_spelling) >= _MAX_KNOWN:
-                self.by_spelling.clear()
-            # The metric's name as the series has it: one object for all spellings.
-            self.by_spelling[series.metric, text, device_id] = series
+            self._remember(text_of(text, device_id), series)
         return series
+
+    def _remember(self, text: bytes, series: Series) -> None:
+        if self._count >= _MAX_KNOWN:
+            self.by_text.clear()
+            self._count = 0
+        known = self.by_text.get(text)
+        if known is None:
+            self.by_text[text] = series
+        elif isinstance(known, dict):
+            known[series.metric] = series
+        else:
+            self.by_text[text] = {known.metric: known, series.metric: series}
+        self._count += 1
 
     def resolve(self, metric: str, labels: Mapping[str, str], device_id: str | None) -> Series:
         """The series of this name and these labels.
@@ -77,6 +94,11 @@ class KnownSeries:
                 )
             labels = {**labels, DEVICE_LABEL: device_id}
         return checked_series(self._table, metric, labels)
+
+
+def text_of(labels: bytes, device_id: str | None) -> bytes:
+    """What labels as they came are remembered by. No JSON text has the separator in it."""
+    return labels if device_id is None else labels + _SEPARATOR + device_id.encode()
 
 
 def checked_series(table: SeriesTable, metric: str, labels: Mapping[str, str]) -> Series:

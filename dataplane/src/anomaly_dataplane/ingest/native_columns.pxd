@@ -6,7 +6,7 @@ cdef object NO_LABELS
 cdef bytes _NO_TEXT
 
 @cython.locals(
-    by_spelling=dict, series=list, times=list, values=list, untimed_ms=double, i=Py_ssize_t,
-    text=bytes, spelling=tuple, number=double,
+    by_text=dict, series=list, times=list, values=list, untimed_ms=double, i=Py_ssize_t,
+    text=bytes, number=double,
 )
 cpdef object columns(list samples, object known, double now_ms)

@@ -5,7 +5,7 @@ A kernel: `native.py` calls it, once a request, and it does a few small things f
 
 from __future__ import annotations
 
-from anomaly_dataplane.ingest.known_series import KnownSeries
+from anomaly_dataplane.ingest.known_series import KnownSeries, text_of
 from anomaly_dataplane.ingest.native_sample import NO_LABELS, Sample
 from anomaly_dataplane.ingest.timestamps import (
     MICROSECONDS_BELOW,
@@ -26,7 +26,7 @@ def columns(samples: list[Sample], known: KnownSeries, now_ms: float) -> Batch:
         BadSample, BadTimestamp, msgspec.MsgspecError, UnicodeDecodeError, OverflowError: one of
             them cannot be taken.
     """
-    by_spelling = known.by_spelling
+    by_text = known.by_text
     series = []
     times = []
     values = []
@@ -35,9 +35,13 @@ def columns(samples: list[Sample], known: KnownSeries, now_ms: float) -> Batch:
         sample = samples[i]
         labels = sample.labels
         text = _NO_TEXT if labels is NO_LABELS else bytes(labels)
-        spelling = (sample.metric, text, sample.device_id)
-        found = by_spelling.get(spelling)
-        series.append(known.learn(spelling) if found is None else found)
+        metric, device_id = sample.metric, sample.device_id
+        found = by_text.get(text if device_id is None else text_of(text, device_id))
+        if isinstance(found, dict):
+            found = found.get(metric)
+        if found is None or found.metric != metric:
+            found = known.learn((metric, text, device_id))
+        series.append(found)
         values.append(sample.value)
         raw = sample.timestamp
         if raw is None:

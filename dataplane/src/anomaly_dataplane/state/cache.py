@@ -55,7 +55,8 @@ class BlockCache:
         self.fresh = bytearray(slots)
         self.partition_count = 0
         self._last_group = array("q", [0]) * slots
-        self._free = list(range(slots - 1, -1, -1))
+        self._free = array("i")  # of the slots below `_untouched`
+        self._untouched = 0
         self._hand = 0
         self._group = 0
         # Groups that a block survives unused while the clock hand looks for an older one.
@@ -64,7 +65,7 @@ class BlockCache:
     @property
     def used(self) -> int:
         """Slots that hold a block."""
-        return len(self.owners) - len(self._free)
+        return self._untouched - len(self._free)
 
     def begin_group(self, series: list[Series], first_rule: int, rules: int) -> Begun:
         """Pin the cached ones of `series`: no slot of this group is evicted before the next."""
@@ -73,7 +74,7 @@ class BlockCache:
 
     def admit(self, series: Series) -> int:
         """Give a series a slot, evicting another if none is free; what is in it is of no use."""
-        slot = self._free.pop() if self._free else self._evict()
+        slot = self._take()
         self.owners[slot] = series
         self.partitions[slot] = series.partition
         self.fresh[slot] = False
@@ -98,6 +99,15 @@ class BlockCache:
             self.owners[series.slot] = None
             self._free.append(series.slot)
             series.slot = -1
+
+    def _take(self) -> int:
+        """A slot that holds nothing, or nothing that is of use."""
+        if self._free:
+            return self._free.pop()
+        if self._untouched < len(self.owners):
+            self._untouched += 1
+            return self._untouched - 1
+        return self._evict()
 
     def _evict(self) -> int:
         """Free a slot that the current group does not use, one long unused if there is one."""
