@@ -21,7 +21,7 @@ from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.memory_ledger import MemoryLedger
 from anomaly_dataplane.alerting.redis_ledger import RedisLedger, this_pod
 from anomaly_dataplane.alerting.tasks import AlertingTasks
-from anomaly_dataplane.buffer import Buffer
+from anomaly_dataplane.buffer import Buffer, Room
 from anomaly_dataplane.contract.config import IngestProtocol, Match, PipelineConfig
 from anomaly_dataplane.contract.runtime import (
     PATH_ALERTS,
@@ -167,7 +167,7 @@ def assemble(
     gate = Gate(Path(settings.token_secret_dir) if auth else None, limits.rate_limit)
     limit = SeriesLimit(store, limits.max_series)
     telemetry.watch_series(lambda: limit.count, limits.max_series)
-    buffer = LimitedBuffer(shadow or workers, limit)
+    buffer = LimitedBuffer(shadow or workers, limit, Room(config.buffer))
     receipts = Receipts(claims(store, config.pipeline.uid, config.redis.partitions))
     endpoints = {
         path: Endpoint(

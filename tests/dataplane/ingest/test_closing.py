@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from anomaly_dataplane.errors import BatchTooLarge
 from anomaly_dataplane.ingest.intake import Intake
 from anomaly_dataplane.ingest.parsed import Parsed
 from anomaly_dataplane.observer import Unobserved
@@ -47,3 +50,17 @@ async def test_a_series_is_closed_when_its_request_is_answered() -> None:
         ([Code.WARMING], False),
         ([], True),
     ]
+
+
+async def test_samples_and_ends_are_taken_together_or_not_at_all() -> None:
+    """A request that is refused for its ends has changed nothing."""
+    store, series = MemoryStore(), a_series("up")
+    config = a_config(detection=ZSCORE, buffer={"maxSamples": 100})
+    workers = Workers(config, store, Unobserved())
+    await workers.start()
+    intake = Intake(config.ingest, workers, Telemetry("test", "python").protocol("remote_write"))
+    ends = [(series, START_MS + 2000.0)]
+    with pytest.raises(BatchTooLarge):
+        intake.offer(Parsed(a_batch(series, [1.0] * 100), closed=ends), START_MS + 1e6)
+    await workers.drain()
+    assert (await store.totals()).samples == 0

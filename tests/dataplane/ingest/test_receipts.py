@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import io
 import json
 import socket
 import time
@@ -113,7 +115,7 @@ def limits(fast_path: bool) -> PipelineConfig:
 async def send(
     pod: RunningPod,
     key: str,
-    body: str | bytes = BODY,
+    body: object = BODY,
     path: str = "/api/v1/ingest",
     **headers: str,
 ) -> Answer:
@@ -212,6 +214,45 @@ async def test_a_first_try_that_was_refused_keeps_its_time() -> None:
             assert (again.status, again.json[counted]) == (200, 6)
             assert again.headers["Idempotent-Replayed"] == "true"
         assert await pod.accepted() == 6
+
+
+class HeldClaims(MemoryClaims):
+    """Answers when the test says so, as a Redis that hangs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def claim(self, name: bytes, record: bytes) -> bytes | None:
+        await self.gate.wait()
+        return await super().claim(name, record)
+
+
+async def test_bodies_that_wait_for_their_receipt_are_bounded() -> None:
+    """Sixty-four large ones hold no more memory than the buffer may, and none of them is lost."""
+    ingest, buffer = {"maxBodyBytes": 400_000}, {"maxBytes": 1_000_000, "maxSamples": 1000}
+    async with running_pod(a_config(ingest=ingest, detection=ZSCORE, buffer=buffer)) as pod:
+        receipts, claims = pod.pod.endpoints["/api/v1/ingest"].receipts, HeldClaims()
+        assert receipts is not None
+        receipts._claims = claims
+
+        async def one(number: int) -> Answer:
+            sample = {"metric": "m", "labels": {"n": str(number)}, "value": 1}
+            body = json.dumps(sample).encode().ljust(300_000)
+            return await send(pod, f"k-{number}", io.BytesIO(body))
+
+        waiting = [asyncio.create_task(one(number)) for number in range(3)]
+        while pod.pod.bodies.arriving_bytes < 900_000:  # noqa: ASYNC110  # a number has no event
+            await asyncio.sleep(0.01)
+        for number in range(3, 64):
+            refused = await one(number)
+            assert refused.status == 503
+            assert refused.error == "too many bodies are arriving at once"
+        claims.gate.set()
+        assert [(await each).status for each in waiting] == [200] * 3
+        assert pod.pod.bodies.arriving_bytes == 0
+        assert await pod.accepted() == 3
+        assert (await one(64)).status == 200
 
 
 @contextmanager

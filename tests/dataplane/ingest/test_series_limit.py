@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from anomaly_dataplane.contract.config import PipelineConfig, parse
-from anomaly_dataplane.errors import StoreUnavailable
-from anomaly_dataplane.ingest.series_limit import INTERVAL_SECONDS, NEAR_SECONDS, SeriesLimit
+from anomaly_dataplane.buffer import Room
+from anomaly_dataplane.contract.config import Buffer, PipelineConfig, parse
+from anomaly_dataplane.errors import BufferFull, StoreUnavailable
+from anomaly_dataplane.ingest.series_limit import (
+    INTERVAL_SECONDS,
+    NEAR_SECONDS,
+    OVER_LIMIT,
+    LimitedBuffer,
+    SeriesLimit,
+)
+from anomaly_dataplane.observer import Unobserved
+from anomaly_dataplane.series import Series
 from anomaly_dataplane.store import Totals
 from anomaly_dataplane.store.memory_store import MemoryStore
+from anomaly_dataplane.workers import Workers
 from faulty_store import Fault, FaultyStore
 from redis_server import RedisServer
 from redis_stores import a_store
 from running_pod import RunningPod, running_pod
-from samples import ZSCORE, a_series
+from samples import ZSCORE, a_batch, a_config, a_series
 from speakers import SPEAKERS, JsonSpeaker, Speaker, Told
 
 pytestmark = pytest.mark.redis
@@ -113,6 +124,35 @@ async def test_a_store_that_does_not_answer_changes_nothing() -> None:
     store.faults = [Fault.BEFORE]
     with pytest.raises(StoreUnavailable):
         await limit.absent([a_series()])
+
+
+class Asked(MemoryStore):
+    """Tells of no series before `gate` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def read(self, partition: int, series: Sequence[Series]) -> list[bytes | None]:
+        await self.gate.wait()
+        return await super().read(partition, series)
+
+
+async def test_what_waits_to_be_known_is_bounded() -> None:
+    """A Redis that hangs while senders invent series must not fill the memory of the pod."""
+    store, series = Asked(), a_series("new")
+    limit = SeriesLimit(store, 1)
+    limit.full = True
+    workers = Workers(a_config(detection=ZSCORE), store, Unobserved())
+    room = Room(Buffer(max_samples=5))
+    buffer = LimitedBuffer(workers, limit, room)
+    waiting = [buffer.offer(a_batch(series, [1.0, 2.0])) for _ in range(2)]
+    with pytest.raises(BufferFull, match="4 of 5 samples"):
+        buffer.offer(a_batch(series, [1.0, 2.0]))
+    waiting[0].cancel()  # its sender went away; what was asked for it goes on
+    store.gate.set()
+    assert list((await waiting[1]).codes) == [OVER_LIMIT] * 2
+    assert (room.samples, room.size_bytes) == (0, 0)
 
 
 class Counted(MemoryStore):

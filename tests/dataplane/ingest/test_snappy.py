@@ -49,6 +49,13 @@ def test_a_claim_alone_makes_no_room() -> None:
     assert bad.value.status == 413
 
 
+def test_frames_are_told_from_a_block() -> None:
+    """A mistake that libraries invite: their usual writer makes frames."""
+    with pytest.raises(BadPayload, match="send one block, without frames") as bad:
+        unpack_block(bytes(cramjam.snappy.compress(b"samples")), 1000)
+    assert bad.value.status == 400
+
+
 @pytest.mark.parametrize("body", [b"", b"\x05abc", b"\xff" * 12, b"\x05\x10abcd"])
 def test_a_broken_block_is_named(body: bytes) -> None:
     with pytest.raises(BadPayload, match="no Snappy block"):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from anomaly_dataplane.contract.config import PipelineConfig
+from anomaly_dataplane.contract.config import Buffer, PipelineConfig
+from anomaly_dataplane.ingest.parsed import Parsed
+from anomaly_dataplane.mqtt.messages import Message
 from anomaly_dataplane.series import Series
 from certificates import authority
 from held_store import HeldStore
@@ -19,6 +22,7 @@ from mqtt_broker import PASSWORD, USERNAME, Broker, Publisher, mqtt_broker, pass
 from running_pod import RunningPod, running_pod
 from samples import a_config
 
+PATIENCE_SECONDS = 60.0
 TOPICS = ["sensors/{site}/{device}/{metric}", "plain/{device}"]
 
 
@@ -36,7 +40,7 @@ def config_for(broker: Broker, uid: str, **mqtt: object) -> PipelineConfig:
 
 
 async def until_metric(pod: RunningPod, name: str, value: float) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while (seen := await pod.counted(name)) != value:
         assert time.monotonic() < deadline, f"{name} is {seen}, not {value}"
         await asyncio.sleep(0.02)
@@ -129,6 +133,50 @@ async def test_nothing_is_acknowledged_before_its_commit(broker: Broker) -> None
         await until_metric(pod, "samples_accepted_total", 200)
 
 
+async def test_large_messages_are_bounded_by_their_bytes(broker: Broker) -> None:
+    """Reading stops long before maxInFlight of them would fill the memory; none is lost."""
+    store, size = HeldStore(), 4000
+    config = replace(config_for(broker, "large"), buffer=Buffer(max_bytes=40_000))
+    async with subscribed_pod(config, store=store) as pod:
+        consumer = pod.pod.consumer
+        assert consumer is not None
+        with Publisher(broker) as publisher:
+            for i in range(100):
+                payload = json.dumps({"value": i}).ljust(size)
+                publisher.send(f"sensors/large/t-{i % 7}/temperature", payload)
+        await store.entered.wait()
+        await asyncio.sleep(0.3)
+        assert 0 < consumer._held_bytes <= 40_000 + size
+        store.gate.set()
+        await until_metric(pod, "samples_accepted_total", 100)
+        await until_metric(pod, "mqtt_waiting_messages", 0)
+        assert consumer._held_bytes == 0
+
+
+async def test_a_message_that_a_defect_cannot_read_holds_nothing_up(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others of its group are committed; the log has the trace, and it comes no more."""
+    async with subscribed_pod(config_for(broker, "defect")) as pod:
+        consumer = pod.pod.consumer
+        assert consumer is not None
+        parse = consumer._parser.parse
+
+        def broken(messages: Sequence[Message], now_ms: float) -> Parsed:
+            if any(message.payload == b"13" for message in messages):
+                raise ZeroDivisionError
+            return parse(messages, now_ms)
+
+        with pytest.MonkeyPatch.context() as patch, Publisher(broker) as publisher:
+            patch.setattr(consumer._parser, "parse", broken)
+            for number in (12, 13, 14):
+                publisher.send("sensors/defect/t-1/temperature", str(number))
+            await until_metric(pod, "samples_accepted_total", 2)
+            await until_metric(pod, "samples_rejected_total", 1)
+    assert "a message of sensors/defect/t-1/temperature cannot be read" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_pods_divide_the_messages_and_hand_over_what_they_leave(broker: Broker) -> None:
     """A pod that stops has committed all it got; the others get what comes then."""
     config = config_for(broker, "shared")
@@ -137,7 +185,7 @@ async def test_pods_divide_the_messages_and_hand_over_what_they_leave(broker: Br
             with Publisher(broker) as publisher:
                 for i in range(100):
                     publisher.send(f"sensors/shared/t-{i % 10}/temperature", str(i))
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while await first.accepted() + await second.accepted() < 100:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.02)
@@ -160,7 +208,7 @@ async def test_credentials_and_certificates_come_from_the_mounted_secret(tmp_pat
     with mqtt_broker(secret=secret, password_file=users) as broker:
         config = config_for(broker, "secured", tls={"enabled": True})
         async with running_pod(config, ANOMALY_MQTT_SECRET_DIR=str(mounted)) as pod:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while await pod.counted("mqtt_connection_failures_total") < 1:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)

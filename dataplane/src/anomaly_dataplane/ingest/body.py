@@ -7,6 +7,8 @@ would unpack before anything here could count.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 
 from aiohttp import web
 from aiohttp.streams import StreamReader
@@ -25,8 +27,8 @@ class BodyReader:
     """Reads bodies of at most `max_bytes`, before and after decompression.
 
     Args:
-        max_total_bytes: of all bodies that are still arriving; without it a few slow senders of
-            large bodies would fill the pod's memory before the buffer could refuse anything.
+        max_total_bytes: of all bodies that are not yet in the buffer; without it a few slow senders
+            of large bodies would fill the pod's memory before that could refuse anything.
         timeout_seconds: for one body.
     """
 
@@ -38,7 +40,7 @@ class BodyReader:
 
     @property
     def arriving_bytes(self) -> int:
-        """Held at this moment for bodies that are not complete."""
+        """Held at this moment for bodies that are not yet in the buffer."""
         return self._arriving_bytes
 
     async def read(self, request: web.Request, encoding: str) -> bytes:
@@ -76,6 +78,19 @@ class BodyReader:
     def release(self, size_bytes: int) -> None:
         """Forget bytes that were held: their body is complete or was given up."""
         self._arriving_bytes -= size_bytes
+
+    @contextlib.contextmanager
+    def held(self, size_bytes: int) -> Iterator[None]:
+        """Count the bytes of a body that is complete but not yet in the buffer.
+
+        Raises:
+            BufferFull: as `hold`.
+        """
+        self.hold(size_bytes)
+        try:
+            yield
+        finally:
+            self.release(size_bytes)
 
     async def _receive(self, request: web.Request) -> bytes:
         announced = request.content_length

@@ -113,11 +113,11 @@ class Intake:
             self._metrics.rejected(rejection.cause for rejection in parsed.rejected)
         if parsed.whole and parsed.rejected:
             return parsed, None
-        verdicts = self._buffer.offer(parsed.batch) if parsed.batch.series else None
         if not parsed.closed:
-            return parsed, verdicts
-        closing = self._buffer.offer(_closing(parsed.closed))
-        return parsed, asyncio.ensure_future(_both(verdicts, closing))
+            return parsed, self._buffer.offer(parsed.batch) if parsed.batch.series else None
+        # One batch, so that all of it is taken or nothing.
+        verdicts = self._buffer.offer(_with_ends(parsed.batch, parsed.closed))
+        return parsed, asyncio.ensure_future(_first(verdicts, len(parsed.batch)))
 
     def reply(self, taken: Taken, verdicts: Verdicts | None) -> Reply:
         """The answer to a request whose good samples, if it had any, are committed."""
@@ -152,22 +152,20 @@ class Intake:
         return left, verdicts.pick(kept) if kept else None
 
 
-def _closing(closed: Sequence[tuple[Series, float]]) -> Batch:
-    """What tells the kernel that series have ended; behind the samples that came with it."""
+def _with_ends(batch: Batch, closed: Sequence[tuple[Series, float]]) -> Batch:
+    """A batch, and behind its samples what tells the kernel that series have ended."""
     return Batch(
-        [series for series, _ in closed], [time_ms for _, time_ms in closed], [NAN] * len(closed)
+        batch.series + [series for series, _ in closed],
+        batch.times + [time_ms for _, time_ms in closed],
+        batch.values + [NAN] * len(closed),
+        batch.size_bytes,
+        batch.history,
     )
 
 
-async def _both(
-    verdicts: asyncio.Future[Verdicts] | None, closing: asyncio.Future[Verdicts]
-) -> Verdicts:
-    """The verdicts of a request's samples, once the series that it closed are closed, too."""
-    if verdicts is None:
-        await closing
-        return Verdicts.empty(0)
-    found, _ = await asyncio.gather(verdicts, closing)
-    return found
+async def _first(verdicts: asyncio.Future[Verdicts], count: int) -> Verdicts:
+    """The verdicts of a request's samples, without those of the series that it closed."""
+    return (await verdicts).pick(list(range(count)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,9 +70,11 @@ class IngestHandler:
             else:
                 key = receipts.checked(key)
                 body = await self._bodies.read(request, call.encoding)
-                taken = await self._intake.take_once(
-                    call, body, started, path=self._path, key=key, receipts=self._receipts
-                )
+                # The buffer does not count it before Redis has told whether it is a repeat.
+                with self._bodies.held(len(body)):
+                    taken = await self._intake.take_once(
+                        call, body, started, path=self._path, key=key, receipts=self._receipts
+                    )
             verdicts = await taken.verdicts if taken.verdicts is not None else None
             reply = self._intake.reply(taken, verdicts)
         except ConnectionError:
@@ -195,4 +197,6 @@ def _routing_error(
         allowed = ", ".join(sorted(error.allowed_methods))
         message = f"{request.path} does not take {request.method}; it takes {allowed}"
         return error_reply(405, message, {**JSON_HEADERS, hdrs.ALLOW: allowed})
+    if isinstance(error, web.HTTPExpectationFailed):
+        return error_reply(417, "the only Expect that is understood is 100-continue")
     return error_reply(error.status, error.reason)

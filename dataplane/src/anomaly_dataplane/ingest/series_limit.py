@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
 
-from anomaly_dataplane.buffer import Buffer
+from anomaly_dataplane.buffer import Buffer, Room
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.sample import Batch, Verdicts
 from anomaly_dataplane.series import Series
@@ -92,11 +92,18 @@ class SeriesLimit:
 
 
 class LimitedBuffer:
-    """A buffer that, once there are enough series, leaves out samples of new ones: OVER_LIMIT."""
+    """A buffer that, once there are enough series, leaves out samples of new ones: OVER_LIMIT.
 
-    def __init__(self, buffer: Buffer, limit: SeriesLimit) -> None:
+    Args:
+        buffer: where the others go.
+        limit: knows which are new.
+        room: of those about which the store is asked, which wait for that and not in the buffer.
+    """
+
+    def __init__(self, buffer: Buffer, limit: SeriesLimit, room: Room) -> None:
         self._buffer = buffer
         self._limit = limit
+        self._room = room
 
     @property
     def samples(self) -> int:
@@ -111,11 +118,15 @@ class LimitedBuffer:
             # What the pod has cached is there; all else must be asked for.
             unknown = {series for series in batch.series if series.slot < 0}
             if unknown:
-                return asyncio.ensure_future(self._narrowed(batch, unknown))
+                samples, size_bytes = len(batch), batch.size_bytes
+                self._room.take(samples, size_bytes)
+                asked = asyncio.ensure_future(self._limit.absent(unknown))
+                asked.add_done_callback(lambda _: self._room.give_back(samples, size_bytes))
+                return asyncio.ensure_future(self._narrowed(batch, asked))
         return self._buffer.offer(batch)
 
-    async def _narrowed(self, batch: Batch, unknown: Collection[Series]) -> Verdicts:
-        absent = await self._limit.absent(unknown)
+    async def _narrowed(self, batch: Batch, asked: asyncio.Future[set[Series]]) -> Verdicts:
+        absent = await asked
         if not absent:
             return await self._buffer.offer(batch)
         kept = [i for i, series in enumerate(batch.series) if series not in absent]

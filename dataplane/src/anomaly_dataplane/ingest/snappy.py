@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from anomaly_dataplane.errors import BadPayload
 
+_START_OF_FRAMES = b"\xff\x06\x00\x00sNaPpY"
+
 
 def unpack_block(body: bytes, max_bytes: int) -> bytes:
     """The content of a Snappy block.
@@ -17,6 +19,11 @@ def unpack_block(body: bytes, max_bytes: int) -> bytes:
     """
     import cramjam  # here, since only senders of Prometheus need it, and it takes 1.5 MiB
 
+    if body.startswith(_START_OF_FRAMES):
+        raise BadPayload(
+            "the body is Snappy in frames; send one block, without frames (snappy.Encode in Go, "
+            "compress_raw of cramjam)"
+        )
     try:
         if cramjam.snappy.decompress_raw_len(body) > max_bytes:
             raise BadPayload(

@@ -51,6 +51,7 @@ def consumer(
             f"anomaly-{uid}-{settings.pod_name or socket.gethostname()}",
             mqtt.max_in_flight,
             limits.max_body_bytes,
+            config.buffer.max_bytes,
             int(mqtt.session_expiry_seconds),
         ),
         [f"$share/{group}/{Template(topic).topic_filter}" for topic in mqtt.topics],

@@ -44,6 +44,7 @@ class Terms:
         client_id: of this pod, the same after a restart in its place.
         max_in_flight: messages it may have sent and not yet got acknowledged.
         max_payload_bytes: of one message.
+        max_held_bytes: of messages that are not yet done with; beyond it reading stops.
         session_expiry_seconds: how long it keeps the session once the connection is gone.
     """
 
@@ -52,6 +53,7 @@ class Terms:
     client_id: str
     max_in_flight: int
     max_payload_bytes: int
+    max_held_bytes: int
     session_expiry_seconds: int
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import random
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.errors import Draining, Refused
@@ -86,14 +87,16 @@ class Consumer:
         self._wall_clock = wall_clock
         self._sleep = sleep
         self._inbox: deque[Message] = deque()
+        self._held_bytes = 0
         self._arrived = asyncio.Event()
         self._busy = False
         self._connection: Connection | None = None
         self._leaving = asyncio.Event()
         self._rejections = RejectionLog(logger)
         # By packet identifier: what was committed on a connection whose acknowledgement may not
-        # have arrived. The broker sends it again, and without a time of its own it would be new.
-        self._done: OrderedDict[int, tuple[str, bytes]] = OrderedDict()
+        # have arrived, as a digest. The broker sends it again, and without a time of its own it
+        # would be new.
+        self._done: OrderedDict[int, bytes] = OrderedDict()
         self._tasks: list[asyncio.Task[None]] = []
         metrics.watch(lambda: len(self._inbox))
 
@@ -179,6 +182,7 @@ class Consumer:
         except BadSecret as error:
             return str(error)
         # What has come of an earlier connection, and was not acknowledged, comes again.
+        self._release(self._inbox)
         self._inbox.clear()
         connection = self._connection = Connection(self._terms, login, self._take)
         try:
@@ -197,6 +201,10 @@ class Consumer:
             return await asyncio.shield(connection.lost)
         except BrokerUnavailable as error:
             return str(error)
+        except Exception as error:
+            # A defect of ours, or of the client library. The next try may pass.
+            logger.exception("the connection to the MQTT broker failed")
+            return f"internal error: {error}"
         finally:
             self._metrics.connected(False)
             if not self._leaving.is_set():
@@ -206,9 +214,17 @@ class Consumer:
     def _take(self, message: Message) -> None:
         """Called by the connection with each message."""
         self._inbox.append(message)
+        self._held_bytes += len(message.payload)
         self._arrived.set()
-        if len(self._inbox) >= self._terms.max_in_flight and self._connection is not None:
+        terms = self._terms
+        if self._connection is not None and (
+            len(self._inbox) >= terms.max_in_flight or self._held_bytes >= terms.max_held_bytes
+        ):
             self._connection.pause(True)
+
+    def _release(self, messages: Iterable[Message]) -> None:
+        """Count messages no more: they are done with, or come again."""
+        self._held_bytes -= sum(len(message.payload) for message in messages)
 
     async def _commit_groups(self) -> None:
         """Commit what has come, again and again."""
@@ -224,19 +240,23 @@ class Consumer:
             try:
                 await self._commit([each for each in messages if not self._is_done(each)])
                 self._acknowledge(messages, connection)
+                self._release(messages)
             except Draining:
                 # Not acknowledged: the broker sends it to this pod's successor or another one.
                 self._inbox.extendleft(reversed(messages))
                 return
             finally:
                 self._busy = False
-            if len(self._inbox) <= self._terms.max_in_flight // 2:
+            terms = self._terms
+            if (
+                len(self._inbox) <= terms.max_in_flight // 2
+                and self._held_bytes <= terms.max_held_bytes // 2
+            ):
                 connection.pause(False)
 
     def _is_done(self, message: Message) -> bool:
         """Whether this was committed, and only its acknowledgement was lost with a connection."""
-        known = self._done.get(message.mid) if message.duplicate else None
-        return known == (message.topic, message.payload)
+        return message.duplicate and self._done.get(message.mid) == _digest(message)
 
     async def _commit(self, messages: Sequence[Message]) -> None:
         """Commit the good samples of a group, however long that takes.
@@ -247,7 +267,11 @@ class Consumer:
         if not messages:
             return
         now_ms = self._wall_clock() * 1e3
-        parsed = self._admit(self._parser.parse(messages, now_ms), now_ms)
+        try:
+            parsed = self._admit(self._parser.parse(messages, now_ms), now_ms)
+        except Exception:
+            await self._commit_one_by_one(messages)
+            return
         self._protocol.received(parsed.total)
         if parsed.rejected:
             self._protocol.rejected(rejection.cause for rejection in parsed.rejected)
@@ -263,6 +287,16 @@ class Consumer:
                     batch.size_bytes * min(self._max_samples, len(batch) - start) // len(batch),
                 )
             )
+
+    async def _commit_one_by_one(self, messages: Sequence[Message]) -> None:
+        """Find the message that a defect of ours cannot read: it must not hold up the others."""
+        if len(messages) > 1:
+            for message in messages:
+                await self._commit([message])
+            return
+        logger.exception("a message of %s cannot be read", messages[0].topic[:200])
+        self._protocol.received(1)
+        self._protocol.rejected([Cause.SYNTAX])
 
     async def _commit_batch(self, batch: Batch) -> None:
         while True:
@@ -290,8 +324,14 @@ class Consumer:
         for message in messages:
             self._protocol.answered(now - message.received)
             if message.qos:
-                self._done[message.mid] = message.topic, message.payload
+                self._done[message.mid] = _digest(message)
                 self._done.move_to_end(message.mid)
                 connection.acknowledge(message)
         while len(self._done) > 2 * self._terms.max_in_flight:
             self._done.popitem(last=False)
+
+
+def _digest(message: Message) -> bytes:
+    return hashlib.blake2b(
+        message.topic.encode() + b"\0" + message.payload, digest_size=16
+    ).digest()

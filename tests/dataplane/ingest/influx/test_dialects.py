@@ -215,6 +215,14 @@ async def test_a_database_can_be_created(pod: RunningPod) -> None:
         assert refused.error
 
 
+async def test_a_form_of_a_thousand_fields_is_refused(pod: RunningPod) -> None:
+    """And is no defect of ours: nothing that is sent makes a 500."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await pod.ask("/query", "POST", b"a=1&" * 1000 + b"q=SHOW+DATABASES", form)
+    assert answer.status == 400
+    assert answer.error == "the form has more than 20 fields; a query is one field q=..."
+
+
 async def test_lines_ahead_of_the_clock_are_named(pod: RunningPod) -> None:
     """By their number, though parsing was done with them."""
     ahead = f"# now\n{GOOD}cpu,host=a usage=1,b=2 {NOW + 3600}000000000\n"

@@ -96,7 +96,8 @@ def test_a_missing_type_is_version_one_too() -> None:
     """Whose receivers never looked at it; with and without an encoding."""
     v1, v2 = ParserV1(SeriesTable(4), 10), ParserV2(SeriesTable(4), 10)
     dialect = RemoteWriteDialect(v1, v2)
-    for headers in ({}, {"Content-Encoding": "snappy"}):
+    empty = {"Content-Type": "", "Content-Encoding": ""}
+    for headers in ({}, {"Content-Encoding": "snappy"}, empty):
         call = dialect.call(Facts("/api/v1/write", {}, headers))
         assert isinstance(call, RemoteWriteCall)
         assert (call.parser, call.encoding) == (v1, "snappy")

@@ -17,6 +17,7 @@ from anomaly_dataplane.ingest.protocol import Dialect, Facts, Other
 from anomaly_dataplane.ingest.reply import JSON_HEADERS, Reply
 
 _VERSION_HEADERS = {"X-Influxdb-Version": runtime.INFLUX_VERSION, "X-Influxdb-Build": "OSS"}
+_MAX_FIELDS = 20
 _HARMLESS = re.compile(r"\s*(CREATE\s+DATABASE|SHOW)\b", re.IGNORECASE)
 """Telegraf makes its database at each start, and some clients list series to see who is there."""
 
@@ -71,8 +72,7 @@ def _ping(facts: Facts, _: bytes) -> Reply:
 def _query(facts: Facts, body: bytes) -> Reply:
     asked = facts.query.get("q", "")
     if not asked:
-        form = parse_qs(body.decode("utf-8", "replace"), max_num_fields=20)
-        asked = form.get("q", [""])[0]
+        asked = _form(body).get("q", [""])[0]
     if not asked:
         raise BadPayload('missing required parameter "q"')
     if not _HARMLESS.match(asked):
@@ -81,3 +81,12 @@ def _query(facts: Facts, body: bytes) -> Reply:
             f"effect, and answers no {asked[:40]!r}; see {runtime.PATH_ANOMALIES}"
         )
     return Reply(200, b'{"results":[]}', {**JSON_HEADERS, **_VERSION_HEADERS})
+
+
+def _form(body: bytes) -> dict[str, list[str]]:
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        raise BadPayload(
+            f"the form has more than {_MAX_FIELDS} fields; a query is one field q=..."
+        ) from None

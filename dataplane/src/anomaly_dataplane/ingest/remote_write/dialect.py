@@ -61,9 +61,10 @@ class RemoteWriteDialect:
         self._calls = {MESSAGE_V1: self._v1, MESSAGE_V2: RemoteWriteCall(v2)}
 
     def call(self, facts: Facts) -> Call:
-        content_encoding(facts.headers, understood=(SNAPPY,), told=SNAPPY)
+        # An empty header is as good as none, as in Prometheus.
+        content_encoding(facts.headers, understood=("", SNAPPY), told=SNAPPY)
         content_type = facts.headers.get(hdrs.CONTENT_TYPE)
-        if content_type is None:
+        if not content_type:
             return self._v1
         media_type, *parameters = (part.strip() for part in content_type.split(";"))
         message = _parameter("proto", parameters) or MESSAGE_V1
