@@ -25,6 +25,8 @@ class Hook:
         status: of the next answers.
         headers: of the next answers.
         token: that it wants; without it the answer is 401.
+        hangs: whether it takes connections and never answers.
+        chokes_on: what it answers 500 to, if a body has it; empty for nothing.
         tls: a folder with the certificate that it shows; None for plain HTTP.
         posts: (headers, body) of all that came.
     """
@@ -33,8 +35,11 @@ class Hook:
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     token: str = ""
+    hangs: bool = False
+    chokes_on: str = ""
     tls: Path | None = None
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -51,6 +56,10 @@ class Hook:
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if self.hangs:
+            await self.over.wait()
+        if self.chokes_on and self.chokes_on.encode() in body:
+            return web.Response(status=500)
         if self.token and headers.get("authorization") != f"Bearer {self.token}":
             return web.Response(status=401)
         if self.status < 300:
@@ -81,6 +90,7 @@ def webhook(port: int = 0, *, token: str = "", tls: Path | None = None) -> Itera
     def run() -> None:
         loop.run_until_complete(start())
         loop.run_forever()
+        hook.over.set()
         loop.run_until_complete(runner.cleanup())
         loop.close()
 

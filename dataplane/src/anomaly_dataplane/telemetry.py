@@ -134,6 +134,7 @@ class Telemetry:
         self._redis_up = _gauge(metrics, "redis_up")
         self._loop_lag = _gauge(metrics, "event_loop_lag_seconds")
         self._alerts_open = _gauge(metrics, "alerts_open")
+        self._alerts_opened = _counter(metrics, "alerts_opened_total")
         self._deliveries = _counter(metrics, "alert_deliveries_total")
         self._anomalies_lost = _counter(metrics, "anomalies_lost_total").labels()
         self._refused = _counter(metrics, "requests_refused_total")
@@ -216,6 +217,9 @@ class Telemetry:
 
     def alerts_open(self, count: int) -> None:
         self._alerts_open.set(count)
+
+    def alert_opened(self, kind: str) -> None:
+        self._alerts_opened.labels(kind).inc()
 
     def anomalies_lost(self, count: int) -> None:
         self._anomalies_lost.inc(count)

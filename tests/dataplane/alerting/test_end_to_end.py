@@ -104,6 +104,8 @@ def test_a_whole_device_in_trouble_is_one_alert_over_all_partitions(
         # It may have grown after it was told.
         events = [body["event"] for body in hook.bodies() if body["event"] != "Updated"]
         assert events == ["Opened", "Resolved"]
+        assert stack.pod.metric("alerts_opened_total", kind="Group") == 1
+        assert stack.pod.metric("alerts_opened_total", kind="Series") == len(devices)
 
 
 def test_a_window_keeps_what_it_matches_silent_and_nothing_else(tmp_path: Path, hook: Hook) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -84,7 +85,7 @@ async def test_events_come_again_until_a_change_makes_up_for_them(kept: Kept) ->
     assert ids(first.entries) == ids(again.entries) == [raised(SERIES, s).id for s in (1, 2)]
 
     change = Change(first.revision, [entry for entry, _ in first.entries], {"k": b'"a"'})
-    assert await ledger.change(0, change)
+    assert (await ledger.change(0, change)).done
     await commit(kept.store, 3, (SERIES, raised(SERIES, 3)))
     last = await ledger.take(0)
     assert ids(last.entries) == [raised(SERIES, 3).id]
@@ -95,9 +96,9 @@ async def test_a_change_that_starts_from_an_old_revision_changes_nothing(kept: K
     """So that a step that was done, but whose answer was lost, is not done twice."""
     ledger = kept.ledger
     taken = await ledger.take(0)
-    assert await ledger.change(0, Change(taken.revision, alerts={"k": b'"a"'}))
+    assert (await ledger.change(0, Change(taken.revision, alerts={"k": b'"a"'}))).done
     late = Change(taken.revision, alerts={"k": b'"b"'}, notices=[("hook", b"{}")])
-    assert not await ledger.change(0, late)
+    assert not (await ledger.change(0, late)).done
     assert (await ledger.alerts(0))[1] == {"k": b'"a"'}
     assert await ledger.queued(0, "hook", 10) == []
 
@@ -154,8 +155,8 @@ async def test_what_a_dead_pod_had_taken_is_taken_by_another(in_redis: Kept) -> 
 
     claimed = await other.take(0)
     assert claimed.entries == taken.entries
-    assert not await sleepy.change(0, Change(taken.revision, handled, {"k": b"1"}))
-    assert await other.change(0, Change(claimed.revision, handled, {"k": b"2"}))
+    assert not (await sleepy.change(0, Change(taken.revision, handled, {"k": b"1"}))).done
+    assert (await other.change(0, Change(claimed.revision, handled, {"k": b"2"}))).done
     assert (await other.alerts(0))[1] == {"k": b"2"}
     assert in_redis.keys is not None
     with in_redis.redis() as client:
@@ -184,7 +185,7 @@ async def test_the_outbox_is_trimmed_behind_what_was_handled_only(in_redis: Kept
                 break
             assert taken.lost == 0
             handled = [entry for entry, _ in taken.entries]
-            assert await ledger.change(0, Change(taken.revision, handled))
+            assert (await ledger.change(0, Change(taken.revision, handled))).done
             unhandled -= len(handled)
             assert client.xlen(keys.outbox(0)) >= max(unhandled, OUTBOX_HISTORY)
         assert unhandled == 0
@@ -218,7 +219,10 @@ async def test_a_queue_that_is_full_sends_to_the_dead_letters(in_redis: Kept) ->
             pipe.xadd(keys.queue(0, "hook"), {"notice": b"1"})
         pipe.execute()
         taken = await ledger.take(0)
-        await ledger.change(0, Change(taken.revision, notices=[("hook", b"2")]))
+        notices = [("a-hook", b"2"), ("hook", b"2"), ("z-hook", b"2")]
+        became = await ledger.change(0, Change(taken.revision, notices=notices))
+        assert became.buried == {"hook": 1}
         assert client.xlen(keys.queue(0, "hook")) == ALERT_QUEUE_LENGTH
         ((_, fields),) = client.xrange(keys.dead_letters(0))
-    assert fields == {b"letter": b"2"}
+    letter = {"receiver": "hook", "reason": "its queue is full", "notice": 2}
+    assert json.loads(fields[b"letter"]) == letter

@@ -5,9 +5,13 @@ The ledger keeps it as JSON; `episodes.py` and `notices.py` make the next one of
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
+
+logger = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -104,6 +108,21 @@ def encode(alert: Alert) -> bytes:
 def decode(payload: bytes) -> Alert:
     """An alert of the ledger; fields that a newer pod added are passed over."""
     return _decoder.decode(payload)
+
+
+def readable(stored: Mapping[str, bytes]) -> tuple[dict[str, Alert], list[str]]:
+    """The alerts of a ledger, and the keys of those that cannot be read.
+
+    One that cannot must not stand in the way of all others.
+    """
+    alerts, unreadable = {}, []
+    for key, payload in stored.items():
+        try:
+            alerts[key] = decode(payload)
+        except msgspec.MsgspecError as error:
+            logger.error("alert %s cannot be read and is passed over: %s", key, error)
+            unreadable.append(key)
+    return alerts, unreadable
 
 
 def key_of_series(series: str, direction: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 LEASE_MS = 5_000
 """After so long without a sign of life of its pod, another one takes a partition over."""
 
@@ -51,6 +53,29 @@ class Change:
     notices: Sequence[tuple[str, bytes]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What became of a change.
+
+    Attributes:
+        done: whether it was made; not if the partition is another pod's by now, or has moved on.
+        buried: by receiver, the notices that found its queue full and are dead letters.
+    """
+
+    done: bool
+    buried: Mapping[str, int] = field(default_factory=dict)
+
+
+def dead_letter(receiver: str, reason: str, notice: bytes) -> bytes:
+    """What is kept of a notice that was given up; one that is no JSON, as text."""
+    shown: object = msgspec.Raw(notice)
+    try:
+        msgspec.json.decode(notice)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        shown = notice.decode(errors="replace")
+    return msgspec.json.encode({"receiver": receiver, "reason": reason, "notice": shown})
+
+
 class Ledger(Protocol):
     """Alerts and queues of one pipeline. Raises StoreUnavailable where it cannot answer."""
 
@@ -66,8 +91,8 @@ class Ledger(Protocol):
         """
         ...
 
-    async def change(self, partition: int, change: Change) -> bool:
-        """Make one step; False if the partition is another pod's by now, or has moved on."""
+    async def change(self, partition: int, change: Change) -> Changed:
+        """Make one step, or none of it."""
         ...
 
     async def release(self, partition: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from anomaly_dataplane.alerting.ledger import MOST_TAKEN, Change, Taken
+from anomaly_dataplane.alerting.ledger import MOST_TAKEN, Change, Changed, Taken, dead_letter
 from anomaly_dataplane.store.keys import ALERT_QUEUE_LENGTH, DEAD_LETTERS
 from anomaly_dataplane.store.memory_store import MemoryStore
 
@@ -34,9 +34,9 @@ class MemoryLedger:
         ]
         return Taken(True, self._revision, entries)
 
-    async def change(self, partition: int, change: Change) -> bool:
+    async def change(self, partition: int, change: Change) -> Changed:
         if change.revision != self._revision:
-            return False
+            return Changed(False)
         self._revision += 1
         self._handled += len(change.handled)
         for key, alert in change.alerts.items():
@@ -44,13 +44,15 @@ class MemoryLedger:
                 self._alerts.pop(key, None)
             else:
                 self._alerts[key] = alert
+        buried: Counter[str] = Counter()
         for receiver, payload in change.notices:
             if len(self._queues[receiver]) < ALERT_QUEUE_LENGTH:
                 self._entries += 1
                 self._queues[receiver][str(self._entries)] = payload
             else:
-                self._bury(payload)
-        return True
+                self._bury(dead_letter(receiver, "its queue is full", payload))
+                buried[receiver] += 1
+        return Changed(True, buried)
 
     async def release(self, partition: int) -> None:
         return

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from anomaly_dataplane.alerting import episodes, notices
-from anomaly_dataplane.alerting.alert import Alert, decode, encode
+from anomaly_dataplane.alerting.alert import Alert, Kind, encode, readable
 from anomaly_dataplane.alerting.ledger import MOST_TAKEN, Change, Ledger, Taken
 from anomaly_dataplane.alerting.notices import Manners, Notice
 from anomaly_dataplane.sample import Anomaly
@@ -41,16 +41,18 @@ class Step:
     """What a step did.
 
     Attributes:
-        events: taken from the outbox.
         told: notices that went out.
         more: whether there is more to do at once.
-        lost: entries of the outbox that nobody could handle any more.
+        lost: entries of the outbox that nobody could handle any more, or could read.
+        opened: the kinds of the alerts that began.
+        buried: by receiver, notices that found its queue full.
     """
 
-    events: int = 0
     told: list[Notice] = field(default_factory=list)
     more: bool = False
     lost: int = 0
+    opened: list[Kind] = field(default_factory=list)
+    buried: Mapping[str, int] = field(default_factory=dict)
 
 
 class Partition:
@@ -67,6 +69,7 @@ class Partition:
         self.alerts: Mapping[str, Alert] = {}
         self.open = 0
         self._quiet_until: dict[str, float] = {}
+        self._unreadable: list[str] = []
         self._policy: Policy | None = None
         self._number = number
         self._ledger = ledger
@@ -105,7 +108,8 @@ class Partition:
 
     async def _load(self) -> None:
         self._revision, stored = await self._ledger.alerts(self._number)
-        self._keep({key: decode(payload) for key, payload in stored.items()})
+        alerts, self._unreadable = readable(stored)
+        self._keep(alerts)
         self._policy = None
 
     async def _step(
@@ -116,16 +120,20 @@ class Partition:
             self._plan(self.alerts)
         after = _Changes(self.alerts)
         after.update(extra)
+        lost = taken.lost
         for entry, payload in taken.entries:
             event = _event(entry, payload)
-            if event is not None:
+            if event is None:
+                lost += 1
+            else:
                 episodes.fold(after, event, int(entry.partition("-")[0]), now_ms)
         due = [key for key, quiet_ms in self._quiet_until.items() if quiet_ms <= now_ms]
         told = _tell(after, dict.fromkeys([*due, *after.changed]), now_ms, policy)
-        changed = {
+        changed: dict[str, Alert | None] = dict.fromkeys(self._unreadable)
+        changed |= {
             key: alert for key, alert in after.changed.items() if alert is not self.alerts.get(key)
         }
-        step = Step(len(taken.entries), told, len(taken.entries) == MOST_TAKEN, taken.lost)
+        step = Step(told, len(taken.entries) == MOST_TAKEN, lost, self._opened(changed))
         if not changed and not taken.entries:
             return step
         payloads = [msgspec.json.encode(notice) for notice in told]
@@ -135,14 +143,26 @@ class Partition:
             alerts={k: None if a is None else encode(a) for k, a in changed.items()},
             notices=[(to, payload) for payload in payloads for to in policy.receivers],
         )
-        if not await self._ledger.change(self._number, change):
+        became = await self._ledger.change(self._number, change)
+        if not became.done:
             logger.info("partition %d has moved on to another pod", self._number)
             self.held = False
             return Step(more=True)
+        step.buried = became.buried
+        self._unreadable = []
         self._revision += 1
         self._keep({k: a for k, a in {**self.alerts, **changed}.items() if a is not None})
         self._plan(changed)
         return step
+
+    def _opened(self, changed: Mapping[str, Alert | None]) -> list[Kind]:
+        """The kinds of those that are not known yet."""
+        known = self.alerts
+        return [
+            alert.kind
+            for key, alert in changed.items()
+            if alert is not None and (key not in known or known[key].id != alert.id)
+        ]
 
     def _keep(self, alerts: Mapping[str, Alert]) -> None:
         self.alerts = alerts

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from anomaly_dataplane.alerting.ledger import LEASE_MS, MOST_TAKEN, Change, Taken
+from anomaly_dataplane.alerting.ledger import LEASE_MS, MOST_TAKEN, Change, Changed, Taken
 from anomaly_dataplane.store.keys import (
     ALERT_QUEUE_LENGTH,
     DEAD_LETTERS,
@@ -26,7 +26,7 @@ from anomaly_dataplane.store.link import Argument, pack
 from anomaly_dataplane.store.redis_store import RedisStore
 
 GROUP = "alerting"
-_PREFIX = "anomaly_pipeline_alerting_1_"
+_PREFIX = "anomaly_pipeline_alerting_2_"
 _SCANNED = 1000
 
 
@@ -79,7 +79,7 @@ class RedisLedger:
         found = [(entry.decode(), fields[1]) for entry, fields in entries if fields]
         return Taken(True, int(revision), found, int(lost))
 
-    async def change(self, partition: int, change: Change) -> bool:
+    async def change(self, partition: int, change: Change) -> Changed:
         receivers = sorted({receiver for receiver, _ in change.notices})
         keys = [
             self._keys.lease(partition),
@@ -104,8 +104,8 @@ class RedisLedger:
             arguments += [key, alert or b""]
         for receiver, payload in change.notices:
             arguments += [receivers.index(receiver) + 1, payload]
-        done, _ = await self._function("change", partition, keys, *arguments)
-        return bool(done)
+        done, full = await self._function("change", partition, keys, *arguments)
+        return Changed(bool(done), {to: n for to, n in zip(receivers, full, strict=False) if n})
 
     async def release(self, partition: int) -> None:
         await self._function("release", partition, [self._keys.lease(partition)], self._me)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from anomaly_dataplane.alerting import groups
-from anomaly_dataplane.alerting.alert import Alert, Kind, decode, key_of_group
+from anomaly_dataplane.alerting.alert import Alert, Kind, key_of_group, readable
 from anomaly_dataplane.alerting.groups import Grouping
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.alerting.maintenance import Maintenance
@@ -124,7 +124,7 @@ class AlertingStage:
         self._report(steps, failure)
         return failure is None and any(step.more for step in steps)
 
-    def _report(self, steps: Iterable[Step], failure: StoreUnavailable | None) -> None:
+    def _report(self, steps: Sequence[Step], failure: StoreUnavailable | None) -> None:
         if failure is not None and not self._failing:
             logger.warning("alerts wait for Redis: %s", failure)
         self._failing = failure is not None
@@ -132,6 +132,12 @@ class AlertingStage:
         if lost:
             logger.error("%d anomalies left the outbox before they could become alerts", lost)
             self._observer.anomalies_lost(lost)
+        for step in steps:
+            for kind in step.opened:
+                self._observer.alert_opened(kind)
+            for receiver, count in step.buried.items():
+                logger.error("webhook/%s: its queue is full, gave up notices: %d", receiver, count)
+                self._observer.delivered(f"webhook/{receiver}", "dead", count)
         self._observer.alerts_open(
             sum(partition.open for partition in self._partitions if partition.held)
         )
@@ -193,4 +199,4 @@ class AlertingStage:
         if partition.held:
             return list(partition.alerts.values())
         _, stored = await self._ledger.alerts(number)
-        return [decode(payload) for payload in stored.values()]
+        return list(readable(stored)[0].values())

@@ -54,6 +54,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("anomalies_total", "counter", "Anomalies raised, by evidence family.", ("family",)),
     Metric("alerts_open", "gauge", "Open alerts of the partitions that this pod looks after."),
     Metric(
+        "alerts_opened_total",
+        "counter",
+        "Alerts that began, by kind: Series, or Group for one of many series at once.",
+        ("kind",),
+    ),
+    Metric(
         "alert_deliveries_total",
         "counter",
         "Alerts sent, by receiver and result: delivered, failed (tried again), dead (given up).",
@@ -62,7 +68,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "anomalies_lost_total",
         "counter",
-        "Anomalies that left the outbox before they became alerts.",
+        "Anomalies that left the outbox before they became alerts, or could not be read there.",
     ),
     Metric("shadow_samples_total", "counter", "Samples that detection.shadow has scored, too."),
     Metric("shadow_outliers_total", "counter", "Those that are outliers to it."),

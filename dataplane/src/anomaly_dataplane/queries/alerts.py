@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from anomaly_dataplane.alerting.alert import Alert, decode
+from anomaly_dataplane.alerting.alert import Alert, readable
 from anomaly_dataplane.alerting.delivery.alertmanager import summary
 from anomaly_dataplane.alerting.ledger import Ledger
 from anomaly_dataplane.ingest.reply import JSON_HEADERS
@@ -32,7 +32,7 @@ class AlertsHandler:
         parameters.check()
         partitions = range(self._ledger.partitions)
         stored = await asyncio.gather(*(self._ledger.alerts(p) for p in partitions))
-        alerts = [decode(payload) for _, found in stored for payload in found.values()]
+        alerts = [alert for _, found in stored for alert in readable(found)[0].values()]
         shown = [alert for alert in alerts if resolved or alert.is_open]
         shown.sort(key=lambda alert: (alert.is_open, alert.opened_ms), reverse=True)
         body = {

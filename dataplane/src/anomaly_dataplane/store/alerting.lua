@@ -1,4 +1,4 @@
-#!lua name=anomaly_pipeline_alerting_1
+#!lua name=anomaly_pipeline_alerting_2
 -- The steps of alerting that must be one: who holds a partition, and what changes with the entries
 -- of the outbox that it makes up for. ledger.py says what they are for. No alert is read here.
 
@@ -63,13 +63,13 @@ end
 -- ARGV: me, revision, group, history, queue length, dead length, idle ms,
 --   number handled, number of alerts, then the ids, (key, alert or '') for each alert,
 --   and (index of queue, payload) for each notice.
--- Returns {1, notices that found their queue full} or {0, 0}.
+-- Returns {1, for each queue the notices that found it full} or {0, {}}.
 local function change(keys, args)
   local lease, outbox, alerts, dead = keys[1], keys[2], keys[3], keys[4]
   local me, revision, group = args[1], args[2], args[3]
   local history, most, most_dead, idle = tonumber(args[4]), tonumber(args[5]), args[6], args[7]
-  if redis.call('GET', lease) ~= me then return {0, 0} end
-  if (redis.call('HGET', alerts, 'revision') or '0') ~= revision then return {0, 0} end
+  if redis.call('GET', lease) ~= me then return {0, {}} end
+  if (redis.call('HGET', alerts, 'revision') or '0') ~= revision then return {0, {}} end
   local handled, changed, at = tonumber(args[8]), tonumber(args[9]), 10
   for i = at, at + handled - 1 do redis.call('XACK', outbox, group, args[i]) end
   at = at + handled
@@ -82,15 +82,20 @@ local function change(keys, args)
   end
   at = at + 2 * changed
   redis.call('HINCRBY', alerts, 'revision', 1)
-  local full = 0
+  local full = {}
+  for q = 1, #keys - 4 do full[q] = 0 end
   for i = at, #args, 2 do
-    local queue = keys[4 + tonumber(args[i])]
+    local q = tonumber(args[i])
+    local queue = keys[4 + q]
     if redis.call('XLEN', queue) < most then
       redis.call('XADD', queue, '*', 'notice', args[i + 1])
       redis.call('PEXPIRE', queue, idle)
     else
-      redis.call('XADD', dead, 'MAXLEN', '~', most_dead, '*', 'letter', args[i + 1])
-      full = full + 1
+      -- As `ledger.dead_letter` writes it; a receiver's name needs no escapes.
+      local letter = '{"receiver":"' .. string.match(queue, '[^:]*$')
+        .. '","reason":"its queue is full","notice":' .. args[i + 1] .. '}'
+      redis.call('XADD', dead, 'MAXLEN', '~', most_dead, '*', 'letter', letter)
+      full[q] = full[q] + 1
     end
   end
   -- Behind what was handled, never into what was not.
@@ -118,7 +123,7 @@ local function settle(keys, args)
   return 1
 end
 
-redis.register_function('anomaly_pipeline_alerting_1_take', take)
-redis.register_function('anomaly_pipeline_alerting_1_change', change)
-redis.register_function('anomaly_pipeline_alerting_1_release', release)
-redis.register_function('anomaly_pipeline_alerting_1_settle', settle)
+redis.register_function('anomaly_pipeline_alerting_2_take', take)
+redis.register_function('anomaly_pipeline_alerting_2_change', change)
+redis.register_function('anomaly_pipeline_alerting_2_release', release)
+redis.register_function('anomaly_pipeline_alerting_2_settle', settle)

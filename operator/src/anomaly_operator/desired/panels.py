@@ -215,7 +215,13 @@ ROWS = (
             ),
             Panel(
                 "Open alerts",
-                (("sum(anomaly_pipeline_alerts_open{SELF})", "open"),),
+                (
+                    ("sum(anomaly_pipeline_alerts_open{SELF})", "open"),
+                    (
+                        "sum by (kind) (increase(anomaly_pipeline_alerts_opened_total{SELF}[5m]))",
+                        "began in 5 min: {{kind}}",
+                    ),
+                ),
             ),
             Panel(
                 "Alerts delivered",

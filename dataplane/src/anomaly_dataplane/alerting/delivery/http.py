@@ -22,6 +22,7 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 
 _LONGEST_REASON = 200
+_UNAVAILABLE = 503
 _PASSING = frozenset({401, 403, 407, 408, 425, 429})
 """4xx that say nothing against what was sent: credentials may be mended meanwhile, too."""
 
@@ -41,11 +42,13 @@ class Answer:
     Attributes:
         reason: in a few words, of a failure.
         retry_after: seconds that it asked to be left alone, 0 if it did not.
+        choked: whether it failed with what it was sent, and may take another body.
     """
 
     outcome: Outcome
     reason: str = ""
     retry_after: float = 0.0
+    choked: bool = False
 
 
 def session() -> ClientSession:
@@ -86,7 +89,8 @@ async def post(
     if 400 <= status < 500 and status not in _PASSING:
         return Answer(Outcome.NEVER, reason)
     seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
-    return Answer(Outcome.LATER, reason, min(seconds, 10 * LONGEST_PAUSE_SECONDS))
+    pause = min(seconds, 10 * LONGEST_PAUSE_SECONDS)
+    return Answer(Outcome.LATER, reason, pause, choked=status >= 500 and status != _UNAVAILABLE)
 
 
 def place(url: str) -> str:

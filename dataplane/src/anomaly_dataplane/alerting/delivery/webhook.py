@@ -1,4 +1,4 @@
-"""Tells one webhook each notice: signed, in order, tried again, given up after a bound.
+"""Tells one webhook each notice: signed, those of an alert in order, tried again, given up in time.
 
 What waits is in Redis, so any pod goes on where another one stopped; a notice may come twice, with
 the same id. Signatures are those of the Standard Webhooks specification.
@@ -12,6 +12,7 @@ import hmac
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,7 +21,7 @@ from anomaly_dataplane.alerting.delivery.alertmanager import summary
 from anomaly_dataplane.alerting.delivery.credentials import BadSecret, Credentials
 from anomaly_dataplane.alerting.delivery.http import Answer, Backoff, Bell, Outcome, post
 from anomaly_dataplane.alerting.delivery.links import link
-from anomaly_dataplane.alerting.ledger import Ledger
+from anomaly_dataplane.alerting.ledger import Ledger, dead_letter
 from anomaly_dataplane.alerting.notices import Notice
 from anomaly_dataplane.contract.config import PipelineConfig, Webhook
 from anomaly_dataplane.errors import StoreUnavailable
@@ -38,6 +39,29 @@ _WAIT_SECONDS = 1.0
 
 _notices = msgspec.json.Decoder(Notice)
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Stuck:
+    """An alert whose next notice the receiver chokes on, while it takes others."""
+
+    backoff: Backoff
+    until: float
+
+
+@dataclass(slots=True)
+class _Turn:
+    """How one turn through the queues goes.
+
+    Attributes:
+        suspect: the alert whose notice the receiver choked on, until it takes another one.
+        retry_after: seconds that it then asked for.
+        over: whether the receiver is to be left alone.
+    """
+
+    suspect: str = ""
+    retry_after: float = 0.0
+    over: bool = False
 
 
 class WebhookSender:
@@ -77,6 +101,7 @@ class WebhookSender:
         self._observer = observer
         self._wall_clock = wall_clock
         self._backoff = backoff or Backoff()
+        self._stuck: dict[str, _Stuck] = {}
         self._credentials = credentials or Credentials(None, insecure=False, signs=True)
 
     async def run(self) -> None:
@@ -94,45 +119,67 @@ class WebhookSender:
         Raises:
             StoreUnavailable: what was delivered but not settled is delivered again.
         """
+        turn = _Turn()
         for partition in self._held():
-            while True:
+            while not turn.over:
                 queued = await self._ledger.queued(partition, self._webhook.name, MOST_QUEUED)
+                settled = 0
                 for entry, payload in queued:
-                    pause = await self._tell(partition, entry, payload)
-                    if pause:
-                        return pause
-                if len(queued) < MOST_QUEUED:
+                    settled += await self._tell(partition, entry, payload, turn)
+                    if turn.over:
+                        break
+                if len(queued) < MOST_QUEUED or not settled:
                     break
-        return _WAIT_SECONDS
+        if turn.suspect and turn.suspect not in self._stuck:
+            turn.over = True
+        return self._backoff.failed(turn.retry_after) if turn.over else _WAIT_SECONDS
 
-    async def _tell(self, partition: int, entry: str, payload: bytes) -> float:
-        """Tell one notice, or give it up; returns how long to wait before the next try, or 0."""
+    async def _tell(self, partition: int, entry: str, payload: bytes, turn: _Turn) -> bool:
+        """Tell one notice, or give it up; False if it stays in its queue."""
         try:
             notice = _notices.decode(payload)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             await self._give_up(partition, entry, payload, f"cannot be read: {error}")
-            return 0.0
+            return True
+        who, now = notice.alert.id, self._wall_clock()
+        known = self._stuck.get(who)
+        if who == turn.suspect or (known is not None and now < known.until):
+            return False
         answer = await self._post(notice)
         if answer.outcome is Outcome.DELIVERED:
-            self._backoff.succeeded()
+            self._well(turn)
+            self._stuck.pop(who, None)
             await self._ledger.settle(partition, self._webhook.name, entry, None)
             self._observer.delivered(self._name, "delivered", 1)
-            return 0.0
-        age = self._wall_clock() - notice.at_ms / 1e3
-        overdue = age >= self._config().alerting.retry_for_seconds
+            return True
+        overdue = now - notice.at_ms / 1e3 >= self._config().alerting.retry_for_seconds
         if answer.outcome is Outcome.NEVER or overdue:
+            self._stuck.pop(who, None)
             await self._give_up(partition, entry, payload, answer.reason)
-            return 0.0
-        if not self._backoff.failures:
-            logger.warning("%s does not take notices: %s", self._name, answer.reason)
+            return True
         self._observer.delivered(self._name, "failed", 1)
-        return self._backoff.failed(answer.retry_after)
+        if known is not None and answer.choked:
+            known.until = now + known.backoff.failed(answer.retry_after)
+            return False
+        if not self._backoff.failures and not turn.suspect:
+            logger.warning("%s does not take notices: %s", self._name, answer.reason)
+        turn.over = bool(turn.suspect) or not answer.choked
+        turn.suspect, turn.retry_after = who, answer.retry_after
+        return False
+
+    def _well(self, turn: _Turn) -> None:
+        """It takes notices: one that it has just choked on is to blame, and waits by itself."""
+        self._backoff.succeeded()
+        if turn.suspect:
+            backoff = Backoff()
+            until = self._wall_clock() + backoff.failed(turn.retry_after)
+            self._stuck[turn.suspect] = _Stuck(backoff, until)
+            logger.warning("%s takes others than those of %s", self._name, turn.suspect)
+            turn.suspect = ""
 
     async def _give_up(self, partition: int, entry: str, payload: bytes, reason: str) -> None:
         logger.error("%s: gave a notice up: %s", self._name, reason)
-        letter = msgspec.json.encode(
-            {"receiver": self._webhook.name, "reason": reason, "notice": msgspec.Raw(payload)}
-        )
+        letter = dead_letter(self._webhook.name, reason, payload)
         await self._ledger.settle(partition, self._webhook.name, entry, letter)
         self._observer.delivered(self._name, "dead", 1)
 
