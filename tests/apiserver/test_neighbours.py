@@ -79,6 +79,12 @@ def test_bad_pipelines_say_why_and_never_delay_a_good_one(
     assert kubectl.need("configmap", "taken-0-config")["data"] == {"mine": "1"}
     tells_of_itself(served, kubectl.namespace)
 
+    served.stop()  # the next one finds them all when it starts
+    served.start()
+    kubectl.patch("ap", "good", {"spec": {"detection": {"threshold": "6"}}})
+    eventually("the edit is done", lambda: threshold_of(kubectl, "good") == "6")
+    assert served.resident_mib() < 120
+
     kubectl.delete("configmap", "taken-0-config")
     healed: dict[str, dict[str, Any]] = {
         "unreadable-0": {"detection": {"overrides": []}},

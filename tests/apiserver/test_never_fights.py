@@ -9,7 +9,7 @@ import pytest
 from anomaly_operator import names
 from kube import Kubectl, Refused, says
 from operator_process import OperatorProcess
-from pipelines import resource
+from pipelines import API_VERSION, resource
 from polling import eventually, never
 
 QUIET = 6.0
@@ -161,6 +161,48 @@ def test_an_object_of_somebody_else_is_left_alone(
         "it is completed",
         lambda: says(kubectl.need("ap", "boiler"), "Applied", "True"),
     )
+
+
+def test_what_can_only_be_made_anew_is_told_and_never_deleted(
+    pipeline: Kubectl, served: OperatorProcess
+) -> None:
+    """A Deployment with another selector, as an older version might have left: its pods run on."""
+    served.kill()
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": "AnomalyPipeline",
+        "name": "boiler",
+        "uid": pipeline.need("ap", "boiler")["metadata"]["uid"],
+        "controller": True,
+    }
+    pipeline.delete("deployment", "boiler")
+    labels = {"app": "of-an-older-version"}
+    container = {"name": "dataplane", "image": "old:1"}
+    pipeline.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "boiler", "ownerReferences": [owner]},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            },
+        }
+    )
+    uid = pipeline.need("deployment", "boiler")["metadata"]["uid"]
+    served.start()
+
+    eventually(
+        "it is told",
+        lambda: says(pipeline.need("ap", "boiler"), "Applied", "False", "ImmutableField"),
+    )
+    never(
+        "it is taken away",
+        lambda: pipeline.need("deployment", "boiler")["metadata"]["uid"] != uid,
+        during=QUIET,
+    )
+    pipeline.delete("deployment", "boiler")
+    eventually("it is made anew", lambda: says(pipeline.need("ap", "boiler"), "Applied", "True"))
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,14 @@ import time
 from functools import partial
 from typing import Any
 
+from anomaly_operator import names
 from kube import Kubectl, applied_at, says
 from operator_process import OperatorProcess
 from pipelines import RESOURCE, resource
 from polling import eventually
 
+KINDS = "serviceaccounts,configmaps,deployments,services,statefulsets,ingresses,hpa,secrets"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 THEIRS = {"endpoint": "http://from.the/status"}
 AUTOSCALING: dict[str, Any] = {
     "minReplicas": 2,
@@ -80,6 +83,29 @@ def test_the_operator_writes_the_status_and_edits_reach_the_autoscaler_at_once(
     edited = time.time()
     eventually("the autoscaler follows", lambda: scaling(kubectl)["maxReplicas"] == 8)
     assert applied_at(kubectl, "hpa", "boiler") - edited < 10
+
+
+def test_nothing_is_written_on_the_resource_nor_copied_from_it(
+    kubectl: Kubectl, served: OperatorProcess
+) -> None:
+    """No finalizer, annotation or field of ours there; those of tools are not for the objects."""
+    tools = {"argocd.argoproj.io/tracking-id": "a-tracking-id", "example.com/note": "a-note"}
+    wanted = resource("boiler")
+    wanted["metadata"] |= {"annotations": tools, "labels": {"example.com/label": "a-label"}}
+    kubectl.apply(wanted)
+    eventually("it is applied", partial(is_applied, kubectl))
+    text = kubectl.run("get", RESOURCE, "boiler", "-o", "json", "--show-managed-fields")
+    meta = json.loads(text)["metadata"]
+    made = json.dumps(kubectl.list(KINDS, "app.kubernetes.io/instance=boiler"))
+
+    assert "finalizers" not in meta
+    assert meta["annotations"].keys() - tools.keys() == {LAST_APPLIED}
+    ours = [each for each in meta["managedFields"] if each["manager"] == names.FIELD_MANAGER]
+    assert ours
+    assert all(each.get("subresource") == "status" for each in ours)
+    assert made.count('"kind": "Deployment"') >= 1
+    for word in ("a-tracking-id", "a-note", "a-label", "last-applied"):
+        assert word not in made
 
 
 def is_applied(kubectl: Kubectl) -> bool:

@@ -52,6 +52,14 @@ def test_the_operator_understands_every_setting_it_is_given(chart: Chart) -> Non
     )
 
 
+def test_nothing_of_it_stands_in_the_way_of_a_write(chart: Chart) -> None:
+    """No webhook: while the operator is away, pipelines can be made and changed all the same."""
+    for values in ({}, {"watchNamespaces": ["team-a"]}, {"replicas": 2}):
+        found = {each["kind"] for each in chart.template(values)}
+        assert not [kind for kind in found if "Webhook" in kind]
+    assert "conversion" not in chart.template().only("CustomResourceDefinition")["spec"]
+
+
 def test_two_operators_never_act_at_once(chart: Chart) -> None:
     """An upgrade starts the new one first, and the Lease sees to it that one acts."""
     deployment = chart.template({"replicas": 2}).only("Deployment")

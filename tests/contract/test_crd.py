@@ -263,6 +263,7 @@ def test_the_names_are_those_of_the_operator() -> None:
     assert CRD["spec"]["names"]["kind"] == names.KIND
     assert CRD["spec"]["names"]["plural"] == names.PLURAL
     assert CRD["spec"]["names"]["shortNames"] == ["ap"]
+    assert "categories" not in CRD["spec"]["names"], "`kubectl delete all` would take them along"
     assert VERSION["name"] == names.VERSION
     assert CRD["metadata"]["name"] == f"{names.PLURAL}.{names.GROUP}"
 

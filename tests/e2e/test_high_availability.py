@@ -1,11 +1,13 @@
 """Two operators: the one that acts is killed, and the other takes over; then both are.
 
-How fast is asserted in tests/apiserver, where nothing else takes the CPU.
+Within 20 s in tests/apiserver, where nothing else takes the CPU; within a minute here.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -55,14 +57,20 @@ def leader(system: Kubectl) -> str:
 
 
 def test_a_killed_leader_is_replaced(pair: Kubectl, pipeline: Pipeline) -> None:
-    """By force: the other one takes the Lease, and heals what is broken then."""
+    """By force: the other one takes the Lease, and heals what is broken then.
+
+    A Lease is believed for 15 s; a minute, by the clock of the cluster, allows for a busy one.
+    """
     first = leader(pair)
     pods = {pod["metadata"]["name"] for pod in pair.list("pods", f"app.kubernetes.io/name={LEASE}")}
     assert first in pods
     assert len(pods) == 2
 
+    killed = time.time()
     pair.delete("pod", first, "--grace-period=0", "--force", wait=False)
     eventually("the other leads", lambda: leader(pair) not in ("", first))
+    taken = pair.need("lease", LEASE)["spec"]["acquireTime"]
+    assert datetime.fromisoformat(taken).timestamp() - killed < 60
     pipeline.kubectl.delete("service", pipeline.name, wait=False)
     eventually(
         "the Service is back",

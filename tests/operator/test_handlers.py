@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import kopf
@@ -92,6 +93,17 @@ def test_kopf_leaves_the_resources_alone(known: Inventory) -> None:
     assert not list(registry._spawning.get_all_handlers())
     assert not list(registry._indexing.get_all_handlers())
     assert len(list(registry._watching.get_all_handlers())) == len(kinds.CHILDREN) + 1
+
+
+async def test_no_handler_waits_in_a_thread_or_leaves_a_word_in_the_status(
+    known: Inventory,
+) -> None:
+    """kopf runs plain functions in threads, and writes what handlers return into the resource."""
+    registry = handlers.registry(known, Noted(), lambda: None)
+
+    for handler in registry._watching.get_all_handlers():
+        assert inspect.iscoroutinefunction(handler.fn)
+    assert await handlers.on_pipeline(known, Noted())(event=event("ADDED", a_resource())) is None
 
 
 def test_kopf_is_silent_standalone_and_quick_to_stop() -> None:

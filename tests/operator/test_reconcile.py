@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -519,6 +520,20 @@ async def test_a_pod_that_never_got_ready_is_asked_directly() -> None:
 
     assert stage.says(Type.READY) == ("False", "AuthenticationFailed")
     assert stage.stats.asked_at == ("10.1.1.1", 9090)
+
+
+async def test_pods_that_never_answer_hold_nobody_up() -> None:
+    """The next one in the queue is not made to wait for their figures."""
+    stage = Stage({"redis": {"mode": "Standalone", "urls": ["r:6379"]}})
+    stage.stats.answer = some_stats()
+    await stage.settle()
+    stage.stats.silent = asyncio.Event()
+    stage.seconds += 1000
+    async with asyncio.timeout(10):
+        await stage.reconcile()
+
+    assert stage.stats.asked_at is not None
+    stage.stats.silent.set()
 
 
 async def test_one_missed_answer_changes_nothing() -> None:

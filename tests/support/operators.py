@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,9 +62,13 @@ class FakeStats:
     def __init__(self) -> None:
         self.answer: Stats | None = None
         self.asked_at: tuple[str, int] | None = None
+        self.silent: asyncio.Event | None = None
+        """Keeps every answer back until it is set."""
 
     async def read(self, host: str, port: int) -> Stats | None:
         self.asked_at = (host, port)
+        if self.silent is not None:
+            await self.silent.wait()
         return self.answer
 
 
