@@ -3,6 +3,9 @@
 A kernel is a module with a `.pxd` beside it (`anomaly_dataplane/compiled.py`). Without a C compiler
 the package is installed all the same, and its kernels run interpreted. With
 ANOMALY_WITHOUT_KERNELS=1 nothing is compiled: the operator needs no kernel.
+
+Record: checksum. uv runs this anew when this file has changed, not when `compiled.py` has, so
+another kind of record is to be named here, too.
 """
 
 from __future__ import annotations

@@ -16,6 +16,9 @@ import pytest
 from anomaly_dataplane.contract.runtime import RELEASE
 
 UNWANTED = (
+    "_hashlib",  # OpenSSL
+    "_ssl",
+    "ssl",
     "aiohttp.client",  # for receivers of alerts
     "aiohttp.connector",
     "anomaly_dataplane.backtest.command",
@@ -39,7 +42,7 @@ POD = """
 import json, sys
 from anomaly_dataplane.__main__ import main
 code = main(sys.argv[1:])
-print(json.dumps(sorted(sys.modules)))
+print(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
 sys.exit(code)
 """
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 
 from anomaly_dataplane.backtest import arguments as backtest
-from anomaly_dataplane.deferred import slim
 from anomaly_dataplane.purge import arguments as purge
 from anomaly_dataplane.settings import Settings
 
@@ -23,8 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    slim()
-    # Here, behind that, and since the other commands do not need it.
+    # Here, since the other commands do not need it.
     from anomaly_dataplane.run import main
 
     return main(options)

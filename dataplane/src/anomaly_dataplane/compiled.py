@@ -9,9 +9,9 @@ this package, before any kernel is imported.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, FileFinder, SourceFileLoader
@@ -83,12 +83,16 @@ def modules(package: Path) -> list[Path]:
 
 
 def digest(package: Path) -> str:
-    """What the compiled kernels depend on, as one number."""
-    content = hashlib.sha256()
+    """What the compiled kernels depend on, as one number.
+
+    Against forgetting to compile, not against an enemy: a checksum will do, and `hashlib` would
+    bring OpenSSL (`openssl.py`).
+    """
+    number = 0
     for path in sources(package):
-        content.update(f"{path.relative_to(package).as_posix()}\n".encode())
-        content.update(path.read_bytes())
-    return content.hexdigest()
+        number = zlib.crc32(f"{path.relative_to(package).as_posix()}\n".encode(), number)
+        number = zlib.crc32(path.read_bytes(), number)
+    return f"{number:08x}"
 
 
 def sources(package: Path) -> list[Path]:

@@ -1,8 +1,8 @@
 """Packages of which a pod needs a few modules only: the rest is imported when it is asked for.
 
 `aiohttp` imports its client, `prometheus_client` a web server or two, and a pod that serves has no
-use for either: six megabytes of the memory that series could have. `__main__.py` calls `slim`
-before anything imports them. Nobody who imports them need know: their modules are found as ever,
+use for either: six megabytes of the memory that series could have. `run.py` calls `slim` before
+anything imports them. Nobody who imports them need know: their modules are found as ever,
 and the first use of any other name runs the package's own `__init__`.
 """
 

@@ -1,4 +1,4 @@
-"""How the process logs: JSON, one object a line, or text for people. Set up by `__main__.py`."""
+"""How the process logs: JSON, one object a line, or text for people. Set up by `run.py`."""
 
 from __future__ import annotations
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import dataclasses
-import gc
 import os
 import sys
 from pathlib import Path
 
-import uvloop
-
-from anomaly_dataplane.app import build
+from anomaly_dataplane import openssl
 from anomaly_dataplane.contract.config import PipelineConfig, parse_json
 from anomaly_dataplane.contract.fields import FieldError, InvalidConfig
+from anomaly_dataplane.deferred import slim
 from anomaly_dataplane.logs import configure_logging
-from anomaly_dataplane.serve import Listening, serve, stop_on_signals
 from anomaly_dataplane.settings import InvalidSettings, Settings, read_settings
 
 EXIT_INVALID = 2
-
-GC_THRESHOLDS = (20_000, 20, 50)
-"""Batches are freed by reference counts; cycles are few, so they are looked for seldom."""
 
 
 def main(options: argparse.Namespace) -> int:
@@ -35,26 +28,18 @@ def main(options: argparse.Namespace) -> int:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201  # before logging is set up
         return EXIT_INVALID
     configure_logging(settings.log_format, settings.log_level)
+    if not openssl.is_needed(config):
+        openssl.leave_out()
+    slim()
+    # Behind these two, which decide what of other packages is imported with it.
+    from anomaly_dataplane.process import run
+
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings, config))
+        run(settings, config)
     except OSError as error:
         print(f"error: cannot listen: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
-
-
-async def _run(settings: Settings, config: PipelineConfig) -> None:
-    stop = asyncio.Event()
-    stop_on_signals(stop)
-    await serve(build(settings, config), stop, _settle)
-
-
-def _settle(_: Listening) -> None:
-    """Take what start-up made out of the garbage collector's sight: it stays."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _read_config(settings: Settings) -> PipelineConfig:

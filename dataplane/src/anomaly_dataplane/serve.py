@@ -1,6 +1,6 @@
 """The life of the process: listen, serve until told to stop, then drain from the front.
 
-`__main__.py` calls it. The admin port opens first and closes last, so that the kubelet always gets
+`process.py` calls it. The admin port opens first and closes last, so that the kubelet always gets
 an answer; the public port refuses with 503 before it closes.
 """
 

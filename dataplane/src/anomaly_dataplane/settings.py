@@ -1,6 +1,6 @@
 """The settings of one process: one table of name, variable, default, unit and meaning.
 
-Read once, in `__main__.py`: flag before environment before default. What the pipeline does is not
+Read once, in `run.py`: flag before environment before default. What the pipeline does is not
 here but in the config document.
 """
 

@@ -7,9 +7,9 @@ of `spec.ingest.mqtt.secretRef` for the connection to a broker.
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anomaly_dataplane.contract.runtime import (
     SECRET_KEY_CA,
@@ -21,6 +21,9 @@ from anomaly_dataplane.contract.runtime import (
     SECRET_KEY_USERNAME,
 )
 from anomaly_dataplane.store import redis_errors as exceptions
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class BadSecret(exceptions.ConnectionError):
@@ -115,6 +118,8 @@ class Access:
     def _context(self) -> ssl.SSLContext | None:
         if not self._tls:
             return None
+        import ssl  # here, since a pod without TLS does without (`openssl.py`)
+
         self._check_there()
         ca = self._path(SECRET_KEY_CA)
         certificate = self._path(SECRET_KEY_CERTIFICATE)

@@ -7,7 +7,6 @@ redis-py's costs about a hundred microseconds a call, more than all the rest of 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -136,7 +135,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.closed is not None:
             return
-        if isinstance(exc, ssl.SSLError):
+        if type(exc).__module__ == "ssl":  # which is not imported without TLS
             self.close(Unsent(f"TLS: {exc}"))
             return
         why = str(exc or "closed by the server")

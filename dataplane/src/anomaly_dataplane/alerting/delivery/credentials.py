@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp.helpers import BasicAuth
 
@@ -22,6 +22,9 @@ from anomaly_dataplane.contract.runtime import (
     SECRET_KEY_USERNAME,
     SECRET_KEY_WEBHOOK,
 )
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class BadSecret(Exception):
@@ -83,6 +86,8 @@ class Credentials:
     def _trust(self, authority: str) -> ssl.SSLContext | bool:
         if self._insecure or not authority:
             return not self._insecure
+        import ssl  # here, since a pod without TLS does without (`openssl.py`)
+
         if self._trusted is None or self._trusted[0] != authority:
             try:
                 context = ssl.create_default_context(cadata=authority)

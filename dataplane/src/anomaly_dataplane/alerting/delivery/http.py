@@ -7,7 +7,6 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from ssl import SSLContext
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +14,8 @@ from aiohttp import hdrs
 from aiohttp.client_exceptions import ClientError
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from aiohttp import ClientSession
 
 ANSWER_SECONDS = 10.0
