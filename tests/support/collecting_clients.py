@@ -123,13 +123,20 @@ def prometheus_writer(
     write["authorization"] = {"credentials_file": str(folder / "token")}
     # Else so few samples are sent every five seconds, and an outage may pass between.
     write["queue_config"]["batch_send_deadline"] = "500ms"
-    with Exporter() as exporter:
+    with exporting(Exporter()) as exporter:
+        targets = {"exporter": exporter.server_port}
+        with a_prometheus(folder, write, targets, itself=False) as running:
+            yield PrometheusWriter(version, running, exporter)
+
+
+@contextmanager
+def exporting(exporter: Exporter) -> Iterator[Exporter]:
+    """Serve an exporter while the body runs."""
+    with exporter:
         serving = threading.Thread(target=exporter.serve_forever)
         serving.start()
         try:
-            targets = {"exporter": exporter.server_port}
-            with a_prometheus(folder, write, targets, itself=False) as running:
-                yield PrometheusWriter(version, running, exporter)
+            yield exporter
         finally:
             exporter.shutdown()
             serving.join()

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +63,7 @@ OUTPUTS: Mapping[str, str] = {
   database = "telegraf"
   username = "telegraf"
   password = "{token}"
+  influx_uint_support = true
   timeout = "5s"
 """,
     "influxdb_v2": """
@@ -72,6 +73,7 @@ OUTPUTS: Mapping[str, str] = {
   organization = "org"
   bucket = "bucket"
   token = "{token}"
+  influx_uint_support = true
   timeout = "5s"
 """,
     "prometheusremotewrite": """
@@ -120,6 +122,7 @@ class Telegraf:
     """
 
     folder: Path
+    url: str
     outputs: tuple[str, ...]
     process: subprocess.Popen[bytes]
     more: Path = field(init=False)
@@ -134,6 +137,11 @@ class Telegraf:
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGTERM)
                 self.process.wait(60)
+
+    def take_token(self, token: str) -> None:
+        """Have it read its configuration anew, with another token in it."""
+        _write_config(self.folder / "telegraf.conf", self.url, self.outputs, token)
+        self.process.send_signal(signal.SIGHUP)
 
     def said(self) -> str:
         """Its log."""
@@ -174,10 +182,8 @@ def telegraf(
     if not program.exists():
         pytest.fail(f"there is no Telegraf at {program}: `make senders` builds it")
     (folder / "more.lp").write_text(more)
-    values = {"folder": folder, "url": url, "token": token}
-    parts = [_AGENT, *(OUTPUTS[output] for output in outputs)]
     config = folder / "telegraf.conf"
-    config.write_text("".join(part.format(**values) for part in parts))
+    _write_config(config, url, outputs, token)
     with (folder / "telegraf.err").open("ab") as errors:
         process = subprocess.Popen(
             [str(program), "--config", str(config)],
@@ -185,10 +191,16 @@ def telegraf(
             stdout=subprocess.DEVNULL,
             stderr=errors,
         )
-    running = Telegraf(folder, outputs, process)
+    running = Telegraf(folder, url, outputs, process)
     try:
         yield running
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def _write_config(path: Path, url: str, outputs: Sequence[str], token: str) -> None:
+    values = {"folder": path.parent, "url": url, "token": token}
+    parts = [_AGENT, *(OUTPUTS[output] for output in outputs)]
+    path.write_text("".join(part.format(**values) for part in parts))
