@@ -107,9 +107,9 @@ def _positive(text: str) -> int:
 def _seconds(text: str) -> float:
     """A duration as the resource has it: 500ms, 10s, 1m."""
     try:
-        return float(Duration(0.001, 86_400 * 30).read(text, "it"))
+        return float(Duration(0.001, 86_400 * 30).read(text, ""))
     except FieldError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(error.problem) from None
 
 
 def _primaries(found: Answer) -> str:

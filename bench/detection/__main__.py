@@ -46,6 +46,8 @@ def main() -> None:
     options = parser.parse_args()
     say(f"Kernels: {KERNELS.flavour}")
     if options.nab is not None:
+        if not (options.nab / nab.LABELS).is_file():
+            parser.error(f"--nab: {options.nab} has no {nab.LABELS}; give the folder of NAB's data")
         files = nab.load(options.nab)
         of_nab(files)
         if options.plots is not None:

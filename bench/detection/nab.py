@@ -46,9 +46,12 @@ class Labelled:
     windows: Sequence[tuple[int, int]]
 
 
+LABELS = "labels/combined_windows.json"
+
+
 def load(folder: Path) -> list[Labelled]:
     """All files of a folder that have labels, in order of name."""
-    labels = json.loads((folder / "labels" / "combined_windows.json").read_text())
+    labels = json.loads((folder / LABELS).read_text())
     return [
         _read(path, name, windows)
         for name, windows in sorted(labels.items())

@@ -27,7 +27,7 @@ def config(folder: Path, document: object) -> str:
 @pytest.mark.parametrize(
     ("document", "flags", "errors"),
     [
-        ("{", ["--store", "memory"], ["document: is not JSON"]),
+        ("{", ["--store", "memory"], ["pipeline.json: is not JSON"]),
         (
             {"buffer": {"maxSamples": 1}, "detection": {"window": "x"}, "what": 1},
             ["--store", "memory"],

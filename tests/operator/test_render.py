@@ -56,13 +56,14 @@ def test_several_resources_in_one_file_are_all_rendered(
     ("text", "said"),
     [
         (HEAD + "spec: {detection: {threshold: 2}}", "spec.detection.threshold: must be a string"),
-        (HEAD + "spec: {detektion: {}}", "spec.detektion: unknown field; known here: image"),
+        (HEAD + "spec: {detektion: {}}", "spec.detektion: unknown field; did you mean detection?"),
         ("kind: AnomalyPipeline\napiVersion: v1\n", "apiVersion: must be anomalypipeline.io/"),
         (HEAD.replace("{name: b}", "{}"), "metadata.name: is required"),
         (HEAD + "spec: [1]", "spec: must be an object"),
         ("kind: Secret", "holds no AnomalyPipeline"),
         ("", "holds no AnomalyPipeline"),
-        ("a: [", "is not YAML"),
+        (HEAD + "spec: {zzz: {}}", "spec.zzz: unknown field; known: alerting, autoscaling"),
+        ("a: [", "is not YAML: line 1, column 5: expected"),
         (None, "cannot be read"),
     ],
 )
@@ -78,6 +79,38 @@ def test_a_file_that_cannot_be_used_says_why(
     assert out == ""
     assert str(file) in err
     assert said in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("kubeconfig", [None, "a: [", "a: 3"])
+def test_a_plan_without_a_cluster_says_that_there_is_none(
+    file: Path,
+    kubeconfig: str | None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit code 2, since 1 means that something would change."""
+    file.write_text(HEAD + "spec: {}")
+    config = file.parent / "kubeconfig"
+    if kubeconfig is not None:
+        config.write_text(kubeconfig)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(
+        "kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(config)
+    )
+
+    assert main(["plan", str(file)]) == 2
+    assert "no cluster: " in capsys.readouterr().err
+
+
+def test_a_plan_names_a_wrong_field_before_it_looks_for_a_cluster(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A typo needs no cluster to be found."""
+    file.write_text(HEAD + "spec: {detection: {windw: 3}}")
+
+    assert main(["plan", str(file)]) == 2
+    assert "spec.detection.windw: unknown field; did you mean window?" in capsys.readouterr().err
 
 
 def test_settings_that_cannot_be_used_end_the_program(

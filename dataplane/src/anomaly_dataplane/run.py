@@ -49,7 +49,7 @@ def _read_config(settings: Settings) -> PipelineConfig:
         raise InvalidConfig(
             [FieldError(settings.config, f"cannot be read: {error.strerror}")]
         ) from None
-    config = parse_json(text)
+    config = parse_json(text, settings.config)
     if settings.redis:
         config = dataclasses.replace(
             config, redis=dataclasses.replace(config.redis, urls=settings.redis)

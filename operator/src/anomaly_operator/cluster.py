@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 import aiohttp
+import yaml
 from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -374,9 +375,17 @@ async def connect(
     *,
     who: str = "",
 ) -> AsyncIterator[KubeCluster]:
-    """Connect with the pod's service account, or outside of a cluster with the kubeconfig."""
+    """Connect with the pod's service account, or outside of a cluster with the kubeconfig.
+
+    Raises:
+        ApiError: there is neither.
+    """
     configuration = Configuration()
-    await _load_credentials(configuration)
+    try:
+        await _load_credentials(configuration)
+    except (kube_config.ConfigException, yaml.YAMLError) as error:
+        why = " ".join(str(error).split())
+        raise ApiError(0, f"no cluster: {why}; KUBECONFIG names the file to use") from None
     configuration.connection_pool_maxsize = settings.workers + 4
     client = ApiClient(configuration)
     client.user_agent = f"{names.FIELD_MANAGER}/{who}" if who else names.FIELD_MANAGER

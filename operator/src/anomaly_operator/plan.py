@@ -152,7 +152,7 @@ def of_file(path: Path, namespace: str, settings: Settings) -> list[tuple[Pipeli
     Raises:
         Unreadable: if there is none in it.
         InvalidSpec: naming every field that cannot be used.
-        ApiError: if the API server refuses the look at what exists.
+        ApiError: if no API server can be found, or it refuses the look at what exists.
     """
     return asyncio.run(_of_file(path, namespace, settings))
 
@@ -161,6 +161,8 @@ async def _of_file(
     path: Path, namespace: str, settings: Settings
 ) -> list[tuple[Pipeline, list[Change]]]:
     bodies = list(render.resources(path, namespace))
+    for body in bodies:
+        spec.parse(body, settings)  # what is wrong with the file needs no cluster to be told
     found = []
     async with cluster.connect(settings) as api:
         for body in bodies:

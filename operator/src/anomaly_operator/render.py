@@ -49,10 +49,12 @@ def resources(path: Path, namespace: str = "default") -> Iterator[Manifest]:
     """
     try:
         documents = [found for found in yaml.safe_load_all(path.read_text("utf-8")) if found]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise Unreadable(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Unreadable(f"{path}: is not UTF-8 text") from None
     except yaml.YAMLError as error:
-        raise Unreadable(f"{path}: is not YAML: {error}") from None
+        raise Unreadable(f"{path}: is not YAML: {_where(error)}") from None
     ours = [
         found for found in documents if isinstance(found, dict) and found.get("kind") == names.KIND
     ]
@@ -60,6 +62,15 @@ def resources(path: Path, namespace: str = "default") -> Iterator[Manifest]:
         raise Unreadable(f"{path}: holds no {names.KIND}")
     for body in ours:
         yield _as_stored(body, namespace)
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """What the parser met and where, in one line, without its drawing of the text."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def objects(pipeline: Pipeline) -> list[Manifest]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from anomaly_dataplane.contract.fields import unknown_field
 from anomaly_operator.errors import Problem
 
 Schema = Mapping[str, Any]
@@ -95,8 +96,7 @@ def _object(value: Mapping[str, Any], schema: Schema, path: str) -> Iterator[Pro
         elif others is not None:
             yield from problems(below, others, _join(path, str(name)))
         elif not schema.get("x-kubernetes-preserve-unknown-fields"):
-            known = ", ".join(declared or ())
-            yield Problem(_join(path, str(name)), f"unknown field; known here: {known}")
+            yield Problem(_join(path, str(name)), unknown_field(str(name), declared or ()))
 
 
 def _array(value: list[Any], schema: Schema, path: str) -> Iterator[Problem]:

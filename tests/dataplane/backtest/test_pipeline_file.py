@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
-from anomaly_dataplane.backtest.pipeline_file import read
+from anomaly_dataplane.backtest.pipeline_file import HONOURED, LEFT_ASIDE, read
 from anomaly_dataplane.contract.config import Method, PipelineConfig
 from anomaly_dataplane.contract.fields import InvalidConfig
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+CRDS = Path(__file__).parents[3] / "crds"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -48,6 +50,7 @@ def test_a_pods_own_document_does_too(tmp_path: Path) -> None:
         ("kind: Deployment\n", "holds no AnomalyPipeline"),
         ("kind: AnomalyPipeline\nspec: {detection: {window: 3}}\n", "detection.window"),
         ("kind: AnomalyPipeline\nspec: {detection: {windows: 30}}\n", "detection.windows"),
+        ("kind: AnomalyPipeline\nspec: {detecton: {window: 30}}\n", "did you mean detection?"),
         ("kind: AnomalyPipeline\nspec: 1\n", "must be an object"),
     ],
 )
@@ -63,3 +66,11 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfig) as caught:
         read(tmp_path / "none.yaml")
     assert "No such file" in str(caught.value.errors[0])
+
+
+def test_every_field_of_the_resource_is_known() -> None:
+    """So that a typo is told from a field that a backtest has no use for."""
+    crd = yaml.safe_load((CRDS / "anomalypipelines.yaml").read_text("utf-8"))
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    fields = schema["properties"]["spec"]["properties"]
+    assert set(fields) == {*HONOURED, *LEFT_ASIDE}

@@ -59,10 +59,10 @@ def test_samples_come_in_the_order_of_time() -> None:
         ("yesterday,1", "cannot be read"),
         ("10", "1 cells, the header has 2"),
         ("10,1,2", "3 cells, the header has 2"),
-        ("10,warm", "'warm' of file is no finite number"),
-        ("10,", "'' of file is no finite number"),
-        ("10,nan", "no finite number"),
-        ("10,1e300", "no finite number"),
+        ("10,warm", "'warm' of file is not a finite number"),
+        ("10,", "'' of file is not a finite number"),
+        ("10,nan", "not a finite number"),
+        ("10,1e300", "not a finite number"),
     ],
 )
 def test_a_bad_line_is_named_and_the_others_are_used(line: str, reason: str) -> None:
@@ -85,3 +85,17 @@ def test_a_file_without_a_header_is_refused(text: str, reason: str) -> None:
     """The message says which columns there should be."""
     with pytest.raises(BadTable, match=reason):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["2014-01-01", "2014-01-01 00:00", "2014-01-01T00:00:00Z", "2014-01-01T01:00:00+01:00"]
+)
+def test_a_time_is_taken_as_files_have_it(text: str) -> None:
+    """A day alone begins at midnight, and without a zone UTC is meant."""
+    assert parse(f"timestamp,value\n{text},1\n").times == [1388534400000.0]
+
+
+def test_a_bad_time_is_shown_as_it_stands_in_the_file() -> None:
+    """Not with what was added to it before it was read."""
+    bad = parse("timestamp,value\nyesterday,1\n").bad[0]
+    assert bad.reason.startswith("timestamp 'yesterday' cannot be read; write 2026-")

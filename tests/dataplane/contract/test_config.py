@@ -60,7 +60,7 @@ def test_an_empty_document_is_a_complete_pipeline() -> None:
         ({"redis": {"tls": {"enabled": 1}}}, "redis.tls.enabled: must be true or false, not 1"),
         (
             {"detektion": {}},
-            "detektion: unknown field; known: alerting, basePath, buffer, detection",
+            "detektion: unknown field; did you mean detection?",
         ),
         ({"detection": []}, "detection: must be an object, not []"),
         ({"version": 2}, "version: must be 1 to 1, not 2"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,12 +9,30 @@ import yaml
 
 from anomaly_dataplane.contract import config
 from anomaly_dataplane.contract.config import PipelineConfig
-from anomaly_dataplane.contract.fields import FieldError, InvalidConfig
+from anomaly_dataplane.contract.fields import FieldError, InvalidConfig, unknown_field
 
 KIND = "AnomalyPipeline"
 
-_HONOURED = ("ingest", "buffer", "workers", "detection", "alerting")
-"""Groups of `spec` that decide what a sample gets; the others say where a pipeline runs."""
+HONOURED = ("ingest", "buffer", "workers", "detection", "alerting")
+"""Groups of `spec` that decide what a sample gets."""
+
+LEFT_ASIDE = (
+    "image",
+    "imagePullPolicy",
+    "imagePullSecrets",
+    "replicas",
+    "autoscaling",
+    "resources",
+    "podTemplate",
+    "page",
+    "redis",
+    "expose",
+    "monitoring",
+    "networkPolicy",
+    "suspend",
+    "deletionPolicy",
+)
+"""Fields of `spec` that say where and how a pipeline runs."""
 
 
 def read(path: Path) -> PipelineConfig:
@@ -32,8 +49,10 @@ def read(path: Path) -> PipelineConfig:
         documents = [each for each in yaml.safe_load_all(path.read_text("utf-8")) if each]
     except OSError as error:
         raise _invalid(path, f"cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _invalid(path, f"is not YAML: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise _invalid(path, "is not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        raise _invalid(path, f"is not YAML: {_where(error)}") from None
     for document in documents:
         if isinstance(document, Mapping) and document.get("kind") == KIND:
             return _of_resource(document)
@@ -47,13 +66,27 @@ def _of_resource(resource: Mapping[str, object]) -> PipelineConfig:
     metadata = resource.get("metadata") or {}
     if not isinstance(spec, Mapping) or not isinstance(metadata, Mapping):
         raise InvalidConfig([FieldError("spec", "must be an object, such as spec: {}")])
-    known = {field.name for field in dataclasses.fields(PipelineConfig)}
-    groups = {name: spec[name] for name in _HONOURED if name in spec and name in known}
+    known = {*HONOURED, *LEFT_ASIDE}
+    unknown = [str(name) for name in spec if name not in known]
+    if unknown:
+        raise InvalidConfig(
+            [FieldError(f"spec.{name}", unknown_field(name, known)) for name in unknown]
+        )
+    groups = {name: spec[name] for name in HONOURED if name in spec}
     identity = {
         "namespace": str(metadata.get("namespace") or "default"),
         "name": str(metadata.get("name") or "pipeline"),
     }
     return config.parse(config.document(identity, "", groups))
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """What the parser met and where, in one line, without its drawing of the text."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def _invalid(path: Path, message: str) -> InvalidConfig:

@@ -54,7 +54,7 @@ def bad_rows_text(bad: Sequence[BadRow]) -> str:
     """The lines of a file that could not be used."""
     listed = [f"  line {row.line}: {row.reason}" for row in bad[:10]]
     more = [f"  and {len(bad) - 10:,} more"] if len(bad) > 10 else []
-    return "\n".join([f"{len(bad):,} samples of the file cannot be used:", *listed, *more])
+    return "\n".join([f"samples of the file that cannot be used: {len(bad):,}", *listed, *more])
 
 
 def as_json(outcomes: Sequence[Outcome], found: Difference | None) -> dict[str, object]:

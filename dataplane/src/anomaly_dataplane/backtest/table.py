@@ -18,6 +18,9 @@ from anomaly_dataplane.series import Series, SeriesTable
 
 TIME_NAMES = ("timestamp", "time", "ts", "datetime", "date")
 _METRIC, _VALUE = "metric", "value"
+_EXAMPLES = (
+    "write 2026-01-01T00:00:00Z, 2026-01-01 00:00:00, 2026-01-01 or seconds since 1970 (1767225600)"
+)
 
 
 class BadTable(Exception):
@@ -140,7 +143,7 @@ def _take(
         samples.bad.append(BadRow(line, f"{len(row)} cells, the header has {cells.width}"))
         return
     try:
-        time = milliseconds(_moment(row[time_at].strip()))
+        time = _time(row[time_at].strip())
     except BadTimestamp as bad:
         samples.bad.append(BadRow(line, str(bad)))
         return
@@ -154,18 +157,24 @@ def _take(
         if not metric:
             samples.bad.append(BadRow(line, "the metric is empty"))
         elif not abs(value) <= LARGEST_VALUE:
-            samples.bad.append(BadRow(line, f"{text[:40]!r} of {metric} is no finite number"))
+            samples.bad.append(BadRow(line, f"{text[:40]!r} of {metric} is not a finite number"))
         else:
             samples.series.append(table.get(metric, labels))
             samples.times.append(time)
             samples.values.append(value)
 
 
-def _moment(text: str) -> float | str:
-    """A timestamp as the parsers take it; files often leave the zone off, and mean UTC."""
+def _time(text: str) -> float:
+    """A timestamp in Unix milliseconds; files often leave the zone off, and mean UTC."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         pass
-    zoned = text.endswith(("Z", "z")) or "+" in text[10:] or "-" in text[10:]
-    return text if zoned else text + "+00:00"
+    else:
+        return milliseconds(number)
+    moment = f"{text} 00:00" if len(text) == len("2026-01-01") else text
+    zoned = moment.endswith(("Z", "z")) or "+" in moment[10:] or "-" in moment[10:]
+    try:
+        return milliseconds(moment if zoned else moment + "+00:00")
+    except BadTimestamp:
+        raise BadTimestamp(f"timestamp {text[:40]!r} cannot be read; {_EXAMPLES}") from None

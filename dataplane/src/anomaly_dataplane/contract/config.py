@@ -594,8 +594,8 @@ def shadowed(detection: Detection) -> Detection | None:
     return dataclasses.replace(detection, **said, shadow=Shadow()) if said else None
 
 
-def parse_json(text: str | bytes) -> PipelineConfig:
-    """Read a config document from JSON text.
+def parse_json(text: str | bytes, name: str = "document") -> PipelineConfig:
+    """Read a config document from JSON text; an error calls it by `name`.
 
     Raises:
         InvalidConfig: if it is not JSON, or as `parse` does.
@@ -603,7 +603,7 @@ def parse_json(text: str | bytes) -> PipelineConfig:
     try:
         raw = json.loads(text)
     except ValueError as error:
-        raise InvalidConfig([FieldError("document", f"is not JSON: {error}")]) from None
+        raise InvalidConfig([FieldError(name, f"is not JSON: {error}")]) from None
     return parse(raw)
 
 

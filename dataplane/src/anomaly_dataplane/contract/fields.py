@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -328,13 +328,25 @@ def read_group(of: type[T], raw: object, path: str) -> T:
             errors.append(error)
         except InvalidConfig as nested:
             errors.extend(nested.errors)
-    for name in raw:
-        if name not in known:
-            allowed = ", ".join(sorted(known))
-            errors.append(FieldError(_join(path, str(name)), f"unknown field; known: {allowed}"))
+    errors.extend(
+        FieldError(_join(path, str(name)), unknown_field(str(name), known))
+        for name in raw
+        if name not in known
+    )
     if errors:
         raise InvalidConfig(errors)
     return of(**values)
+
+
+def unknown_field(name: str, known: Collection[str]) -> str:
+    """What to say of a field that does not exist: the one that was meant, or all there are."""
+    import difflib  # only where somebody is wrong: pods do not keep it in memory
+
+    by_lower = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
+    if close:
+        return f"unknown field; did you mean {by_lower[close[0]]}?"
+    return f"unknown field; known: {', '.join(sorted(known))}"
 
 
 def _join(path: str, name: str) -> str:
