@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 import pytest
+import redis
 
 from anomaly_dataplane.alerting.learning import LONGEST_SECONDS, LearningPauses
 from anomaly_dataplane.contract.config import Alerting, Match
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Batch, Code
+from anomaly_dataplane.store.keys import STATE_TTL_MS, Keys
 from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.workers import Workers
+from erring_device import Device
+from outages import Stack, a_stack
+from polling import eventually
 from samples import START_MS, ZSCORE, a_config, a_series
 
 HOUR = 3600
@@ -119,3 +128,73 @@ async def test_workers_take_samples_without_learning_and_go_on_afterwards() -> N
     assert await send(10.1) == [Code.OK, Code.OUTLIER]
     assert await send(500.0) == [Code.OUTLIER, Code.OK]
     await workers.drain()
+
+
+@pytest.mark.redis
+@pytest.mark.timeout(300)
+def test_a_pod_learns_nothing_through_a_window_and_goes_on_after_it(tmp_path: Path) -> None:
+    """A gap within it starts no window over, a restart changes nothing, expiry is put off.
+
+    The window is taken back by a changed config, which the running pod takes over.
+    """
+    window = {**a_window(time.time() - 60, "1h", match={"metric": "temp.*"}), "name": "service"}
+    windows = {"group": {"by": ""}, "maintenance": [window]}
+    detection = {**ZSCORE, "gapAfter": "5m", "holdOffSamples": 0, "repeatAfterSamples": 0}
+    with a_stack(tmp_path, detection=detection, alerting={"group": {"by": ""}}) as stack:
+        device = Device(lambda: stack.url, "temperature", time.time() - 4000)
+        device.warm_up()
+        before = explained(stack)
+        assert (before["learns"], before["baseline"]["n"]) == (True, 40)
+
+        document = json.loads(stack.pod.document.read_text())
+        taken_back = json.dumps(document)
+        stack.pod.document.write_text(json.dumps({**document, "alerting": windows}))
+        eventually("it learns no more", lambda: not explained(stack)["learns"])
+        shorten_expiry(stack)
+        device.at += 1000
+        device.send(*(500 + 0.1 * (i % 3) for i in range(130)))
+        assert expiry_ms(stack) > STATE_TTL_MS - 3_600_000
+        stack.kill_pod()  # and the one after it goes by the same document
+        device.at += 1000
+        device.send(500.0)
+        meanwhile = explained(stack)
+        assert (meanwhile["learns"], meanwhile["newest_value"]) == (False, 500)
+        assert meanwhile["baseline"] == before["baseline"]
+
+        stack.pod.document.write_text(taken_back)
+        eventually("it learns again", lambda: explained(stack)["learns"])
+        device.send(10.1)
+        after = explained(stack)
+        assert after["baseline"]["n"] == 41
+        assert after["baseline"]["mean"] == pytest.approx(before["baseline"]["mean"], abs=0.01)
+        assert after["events"] == []
+        device.send(500.0)
+        eventually("and raises anomalies", lambda: explained(stack)["events"])
+        assert stack.totals().samples == 40 + 130 + 1 + 1 + 1
+
+
+def explained(stack: Stack) -> dict[str, Any]:
+    with urlopen(f"{stack.url}/api/v1/series") as answer:
+        (series,) = json.load(answer)["series"]
+    with urlopen(f"{stack.url}/api/v1/series/{series['id']}/explain") as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def state_key(stack: Stack, client: redis.Redis) -> bytes:
+    keys = Keys("outages", stack.config.redis.partitions)
+    prefixes = [keys.states(p) for p in range(stack.config.redis.partitions)]
+    (key,) = (k for prefix in prefixes for k in client.scan_iter(prefix + b"*"))
+    return bytes(key)
+
+
+def shorten_expiry(stack: Stack) -> None:
+    """As if the last commit that put it off were many days ago; its pod forgets that, too."""
+    stack.restart_pod()
+    with redis.Redis(port=stack.redis.port) as client:
+        assert client.pexpire(state_key(stack, client), 600_000)
+
+
+def expiry_ms(stack: Stack) -> int:
+    with redis.Redis(port=stack.redis.port) as client:
+        return int(client.pttl(state_key(stack, client)))

@@ -135,13 +135,23 @@ def test_season_bins_are_written_only_when_the_half_hour_changes() -> None:
     assert (ring, len(three)) == (layout.ring_at + 2 * 4, 8 * 6)
 
 
-def test_a_commit_touches_the_expiry_once_a_turn_of_the_window() -> None:
-    """Keeping an active series alive does not cost a write a sample."""
-    working_set, series = a_working_set(), a_series()
-    loaded(working_set, series, a_stored_block(ZSCORE, 10, 12))
-    touched = [add(working_set, series, 1, 20_000 + i).touch for i in range(20)]
+def test_the_first_commit_of_a_day_puts_the_expiry_off() -> None:
+    """However seldom samples come: a turn of a large window may take longer than the expiry."""
+    days = 100.0
+    working_set = WorkingSet(ZSCORE, 10, 4, wall_clock=lambda: days * 86400)
+    series = a_series()
+    loaded(working_set, series, None)
+    assert add(working_set, series, 1, 0).whole  # which sets it anew
+    touched = []
+    for i in range(1, 9):
+        days = 100.0 + i / 4
+        touched.append(add(working_set, series, 1, i).touch)
+    assert touched == [False, False, False, True, False, False, False, True]
 
-    assert sum(touched) == 2
+    stored = bytes(working_set.slab.cast("B")[: working_set.layout.size_bytes])
+    working_set.forget(series)
+    loaded(working_set, series, stored)
+    assert add(working_set, series, 1, 10).touch  # who put it off before, this pod does not know
 
 
 def test_every_write_has_a_version_of_its_own() -> None:

@@ -152,8 +152,11 @@ class Rulebook:
         self._paused = [Matcher(match) for match in unlearnt]
         self._own = len(entries)
         if unlearnt:
-            # The same once more, for series that nothing is learnt from just now.
-            entries += tuple(replace(each, learns=False, stale_ms=math.inf) for each in entries)
+            # The same once more, for series that nothing is learnt from just now. Of their silence
+            # nothing follows either: what was learnt before is not of other times afterwards.
+            entries += tuple(
+                replace(each, learns=False, stale_ms=math.inf, gap_ms=math.inf) for each in entries
+            )
         self.entries = entries
         self.numbers = array("d", [number for rules in entries for number in rules.numbers])
         self.clock = clock

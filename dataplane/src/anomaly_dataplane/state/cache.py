@@ -41,6 +41,7 @@ class BlockCache:
         partitions: by slot, its owner's partition (typecode 'i').
         ruled: by slot, the row of the rules that its owner goes by (typecode 'i').
         fresh: by slot, whether the store has no block of this layout yet.
+        touched: by slot, the day on which the block's expiry was last put off; 0 if unknown.
         partition_count: beyond the highest partition that was ever seen.
     """
 
@@ -53,6 +54,7 @@ class BlockCache:
         self.partitions = array("i", [0]) * slots
         self.ruled = array("i", [0]) * slots
         self.fresh = bytearray(slots)
+        self.touched = bytearray(slots)
         self.partition_count = 0
         self._last_group = array("q", [0]) * slots
         self._free = array("i")  # of the slots below `_untouched`
@@ -78,6 +80,7 @@ class BlockCache:
         self.owners[slot] = series
         self.partitions[slot] = series.partition
         self.fresh[slot] = False
+        self.touched[slot] = 0
         self.partition_count = max(self.partition_count, series.partition + 1)
         self._last_group[slot] = self._group
         series.slot = slot

@@ -32,5 +32,5 @@ cpdef list by_partition(array slots, array partitions, Py_ssize_t count)
 )
 cpdef object describe(
     object slab, object memory, list owners, bytearray fresh, object layout, int piece,
-    object changes, array selected, long long version,
+    object changes, array selected, long long version, bytearray touched, int day,
 )

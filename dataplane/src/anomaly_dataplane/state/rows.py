@@ -114,6 +114,8 @@ def describe(
     changes: Changes,
     selected: array[int],
     version: int,
+    touched: bytearray,
+    day: int,
 ) -> Writes:
     """Stamp changed blocks with new versions and describe to the store what changed.
 
@@ -130,6 +132,8 @@ def describe(
         changes: what a group did to blocks.
         selected: its rows that matter here (typecode 'i').
         version: of the first one; the others take those that follow.
+        touched: by slot, the day on which the expiry of its block was last put off; set here.
+        day: this one, as a byte.
     """
     size = len(selected)
     out = Writes(
@@ -149,7 +153,7 @@ def describe(
     firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
     found, new = pointers.ints(changes.outliers), pointers.octets(fresh)
     skipped = pointers.ints(changes.unlearnt)
-    restarted = pointers.octets(changes.restarted)
+    restarted, days = pointers.octets(changes.restarted), pointers.octets(touched)
     expected, flags = pointers.octets(out.expected), pointers.octets(out.flags)
     accepted, outliers = pointers.ints(out.accepted), pointers.ints(out.outliers)
     ends, offsets = pointers.ints(out.ends), pointers.ints(out.offsets)
@@ -167,7 +171,8 @@ def describe(
         octets.copy(expected, VERSION_BYTES * i, raw, DOUBLE * base, VERSION_BYTES)
         absent = s[base + VERSION] == 0.0
         s[base + VERSION] = version + i
-        flags[i] = TOUCH if count // window != before // window else 0
+        flags[i] = TOUCH if days[slot] != day else 0
+        days[slot] = day
         offsets[end] = 0
         starts[end] = base
         pending = int(s[base + MARKS]) & PENDING_MASK

@@ -6,7 +6,9 @@ Between `commit.py`, which decides what happens when, and `cache.py`, which hold
 from __future__ import annotations
 
 import secrets
+import time
 from array import array
+from collections.abc import Callable
 from typing import cast
 
 from anomaly_dataplane.contract.config import Detection, Ingest
@@ -33,10 +35,18 @@ class WorkingSet:
         book: the rules that series go by; may be replaced between groups.
     """
 
-    def __init__(self, method: Method, window: int, slots: int, clock: Clock = UTC_CLOCK) -> None:
+    def __init__(
+        self,
+        method: Method,
+        window: int,
+        slots: int,
+        clock: Clock = UTC_CLOCK,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.method = method
         self.book = Rulebook((Rules.of(Detection(method=method.name), Ingest()),), clock)
         self._clock = clock
+        self._wall_clock = wall_clock
         self.layout = method.layout(window)
         self._cache = BlockCache(self.layout, slots)
         self._nonce = 0
@@ -117,6 +127,8 @@ class WorkingSet:
         cache = self._cache
         owners = cast("list[Series]", cache.owners)  # a changed block has one
         version = self._next_versions(len(changes.slots))
+        # A byte is enough: that of 255 days ago is met by nothing that is still there.
+        day = 1 + int(self._wall_clock() // 86400) % 255
         found = {}
         for partition, rows in by_partition(changes.slots, cache.partitions, cache.partition_count):
             writes = describe(
@@ -129,6 +141,8 @@ class WorkingSet:
                 changes,
                 rows,
                 version,
+                cache.touched,
+                day,
             )
             found[partition] = rows, writes
             version += len(rows)

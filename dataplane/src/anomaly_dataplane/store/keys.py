@@ -5,7 +5,7 @@ from __future__ import annotations
 from anomaly_dataplane.series import Series
 
 STATE_TTL_MS = 14 * 24 * 3600 * 1000
-"""A series that sends nothing for two weeks is forgotten; refreshed once a turn of its window."""
+"""A series that sends nothing for two weeks is forgotten; each day's first commit puts that off."""
 
 OUTBOX_HISTORY = 10_000
 """Anomalies that a partition's stream keeps, about; older ones go once alerting handled them."""
