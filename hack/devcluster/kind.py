@@ -69,7 +69,7 @@ class Kind:
                 "--kubeconfig",
                 str(self._kubeconfig),
                 "--wait",
-                "150s",
+                "300s",
                 log=self.cache.logs / "kind-create.log",
             )
         kubeconfig.refuse_foreign(self._kubeconfig, KIND_CONTEXT)

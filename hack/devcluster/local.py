@@ -99,10 +99,10 @@ class Local:
             containerd.load(layout, archive)
         with step("waiting for the API server and the node"):
             kubectl = self._kubectl
-            wait_for("the API server", lambda: kubectl.answers("get", "--raw", "/readyz"), 90)
+            wait_for("the API server", lambda: kubectl.answers("get", "--raw", "/readyz"), 180)
             for daemon in (*control[2:], *kubelet.daemons(layout)):
                 daemon.start()
-            wait_for("the node to be Ready", self._node_is_ready, 90)
+            wait_for("the node to be Ready", self._node_is_ready, 180)
         wanted = addons.Wanted(ingress=_INGRESS, dns=True, storage=True)
         addons.apply(self.cache, self._kubectl, wanted)
         addons.wait_until_ready(self._kubectl)

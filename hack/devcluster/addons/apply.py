@@ -66,12 +66,12 @@ def wait_until_ready(kubectl: Kubectl) -> None:
                     "--namespace",
                     namespace,
                     "--for=condition=Available",
-                    "--timeout=150s",
+                    "--timeout=300s",
                     "deployment",
                     "--all",
                 )
         kubectl.apply(own("metrics-api"))
-        wait_for("the metrics API", lambda: kubectl.answers("top", "nodes"), 90, pause=1)
+        wait_for("the metrics API", lambda: kubectl.answers("top", "nodes"), 240, pause=1)
 
 
 def own(name: str) -> Sequence[Manifest]:

@@ -66,7 +66,7 @@ def engine(cache: Cache) -> Iterator[Engine]:
         environment={"DOCKER_HOST": f"unix://{_RUN}/docker.sock", "DOCKER_BUILDKIT": "0"},
     )
     try:
-        wait_for("dockerd", lambda: succeeds(["docker", "info"], env=own.environment), 60)
+        wait_for("dockerd", lambda: succeeds(["docker", "info"], env=own.environment), 120)
         yield own
     finally:
         stop_own(cache)

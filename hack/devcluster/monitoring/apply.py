@@ -38,7 +38,7 @@ def ensure(cache: Cache, provider: Provider) -> None:
         kubectl.apply([*operator_rights(module), *_objects(_STACK)])
     with step("waiting for the monitoring stack"):
         for pod in _PODS:
-            wait_for(pod, lambda pod=pod: _is_ready(kubectl, pod), 180)  # type: ignore[misc]
+            wait_for(pod, lambda pod=pod: _is_ready(kubectl, pod), 300)  # type: ignore[misc]
 
 
 def operator_rights(module: Path) -> Iterator[Manifest]:

@@ -25,7 +25,7 @@ def up() -> None:
 
 def down() -> None:
     """End what still runs in the group and remove it."""
-    wait_for("the last containers to end", _is_empty_after_killing, 20)
+    wait_for("the last containers to end", _is_empty_after_killing, 60)
     for root in roots():
         for folder, _, _ in os.walk(root, topdown=False):
             Path(folder).rmdir()

@@ -30,7 +30,7 @@ def start(layout: Layout, pause_image: str) -> None:
     (cni / "10-anomaly.conflist").write_text(json.dumps(network.cni_configuration(), indent=2))
     (layout.config / "containerd.toml").write_text(configuration(layout, pause_image))
     daemon(layout).start()
-    wait_for("containerd", lambda: succeeds(ctr(layout, "version")), 30)
+    wait_for("containerd", lambda: succeeds(ctr(layout, "version")), 90)
 
 
 def ctr(layout: Layout, *arguments: str) -> list[str]:
