@@ -227,4 +227,4 @@ def test_an_interval_that_is_no_duration_is_refused(
     with pytest.raises(SystemExit):
         capacity.main(["--series", "10", "--interval", wrong])
 
-    assert "argument --interval: it: must be" in capsys.readouterr().err
+    assert "argument --interval: must be" in capsys.readouterr().err
