@@ -3,6 +3,7 @@
 The manifests are made from the chart, which stays the only description of an installation.
 """
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from devcluster.kubectl import Manifest
 from devcluster.paths import CHECKOUT
 from devcluster.versions import KUBERNETES
 
+PLUGIN = CHECKOUT / "hack" / "kubectl-anomaly"
 CHART = CHECKOUT / "charts" / "anomaly-operator"
 NAMESPACE = "anomaly-system"
 
@@ -48,7 +50,8 @@ def write(helm: Path, folder: Path) -> list[Path]:
         path.write_text(_HEADER.format(version=version, usage=usage) + text)
         written.append(path)
     run([helm, "package", CHART, "--destination", folder])
-    return [*written, *folder.glob("anomaly-operator-*.tgz")]
+    plugin = Path(shutil.copy2(PLUGIN, folder))
+    return [*written, *folder.glob("anomaly-operator-*.tgz"), plugin]
 
 
 def _rendered(helm: Path, *options: str) -> Iterator[Manifest]:

@@ -130,6 +130,7 @@ def test_one_file_installs_all_and_applying_it_again_changes_nothing(
     assert "created" in first
     assert [line for line in again.splitlines() if not line.endswith("unchanged")] == []
     assert "Helm" not in (files / "install.yaml").read_text()
+    assert os.access(files / "kubectl-anomaly", os.X_OK)
 
 
 def test_the_rights_in_the_file_are_enough(bare: ApiServer, files: Path, tmp_path: Path) -> None:
