@@ -145,6 +145,36 @@ async def test_only_one_pod_holds_a_partition(in_redis: Kept) -> None:
     assert (await other.take(0)).held
 
 
+async def test_a_lease_is_renewed_when_half_of_it_is_over(in_redis: Kept) -> None:
+    """Each renewal is written to the AOF: at every look, a pipeline at rest would fill SD cards."""
+    assert in_redis.keys is not None
+    me = in_redis.another(lease_ms=10 * 60_000)
+    lease = in_redis.keys.lease(0)
+    assert (await me.take(0)).held
+    with in_redis.redis() as client:
+        client.pexpire(lease, 6 * 60_000)
+        assert (await me.take(0)).held
+        assert client.pttl(lease) <= 6 * 60_000
+        client.pexpire(lease, 4 * 60_000)
+        assert (await me.take(0)).held
+        assert client.pttl(lease) > 6 * 60_000
+
+
+async def test_nothing_is_written_while_nothing_happens(in_redis: Kept) -> None:
+    """A pod that looks a hundred times leaves the AOF as it was."""
+    me = in_redis.another(lease_ms=10 * 60_000)
+    await me.take(0)
+
+    def writes(client: redis.Redis) -> int:
+        return int(client.info("persistence")["rdb_changes_since_last_save"])
+
+    with in_redis.redis() as client:
+        before = writes(client)
+        for _ in range(100):
+            assert (await me.take(0)).held
+        assert writes(client) == before
+
+
 async def test_what_a_dead_pod_had_taken_is_taken_by_another(in_redis: Kept) -> None:
     """And what the dead one does after all, having only been asleep, is refused."""
     sleepy, other = in_redis.another(lease_ms=50), in_redis.another()

@@ -30,7 +30,12 @@ local function take(keys, args)
   local me, ttl, group, count = args[1], args[2], args[3], args[4]
   local holder = redis.call('GET', lease)
   if holder and holder ~= me then return {holder, '0', {}, 0} end
-  redis.call('SET', lease, me, 'PX', ttl)
+  if not holder then
+    redis.call('SET', lease, me, 'PX', ttl)
+  elseif 2 * redis.call('PTTL', lease) < tonumber(ttl) then
+    -- Not at every look: each renewal is written to the AOF, of a pipeline at rest, too.
+    redis.call('PEXPIRE', lease, ttl)
+  end
   local revision = redis.call('HGET', alerts, 'revision') or '0'
   -- What a pod that died had been given, and what this one could not finish.
   local claimed = redis.pcall('XAUTOCLAIM', outbox, group, me, '0', '0', 'COUNT', count)
