@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -58,6 +60,9 @@ def test_a_spike_and_its_calm_in_one_request_are_opened_and_resolved(
         device.send(99, *[10 + 0.1 * (i % 3) for i in range(10)])
         eventually("it is resolved", lambda: hook.bodies("Resolved"), within=20)
         assert story_of(hook) == [("Opened", "Above", ""), ("Resolved", "Above", "Calm")]
+        opened, resolved = (body["summary"].partition(" ")[2] for body in hook.bodies())
+        assert "is 99, above the expected" in opened
+        assert "is no longer anomalous; it was 99, above the expected" in resolved
         device.send(-99)
         eventually("the next opens", lambda: len(hook.bodies("Opened")) == 2, within=20)
         assert story_of(hook)[2:] == [("Opened", "Below", "")]
@@ -75,10 +80,16 @@ def test_a_series_that_falls_silent_is_an_alert_until_it_reports(
         eventually("it is told", lambda: hook.bodies("Opened"), within=60)
         (opened,) = hook.bodies()
         assert opened["alert"]["trigger"] == "Stale"
+        assert opened["summary"].endswith("has stopped reporting")
+        # In the totals of the pipeline as in those of the hour.
+        with urlopen(f"{stack.url}/api/v1/stats") as answer:
+            stats = json.load(answer)
+        assert (stats["anomalies"], stats["anomalies_last_hour"]) == (1, 1)
         device.at = time.time() - 1
         device.send(10.1)
         eventually("it is back", lambda: hook.bodies("Resolved"), within=20)
         assert story_of(hook)[:2] == [("Opened", "None", ""), ("Resolved", "None", "Reporting")]
+        assert hook.bodies("Resolved")[0]["summary"].endswith("reports again")
 
 
 def test_a_whole_device_in_trouble_is_one_alert_over_all_partitions(

@@ -168,6 +168,16 @@ async def test_the_threshold_is_raised_within_bounds(pod: RunningPod) -> None:
         assert status == 200
     assert told["complaints"] == 8
     assert told["factor"] == pytest.approx(1.15**8)
+    for i, left in ((0, 8), (1, 8), (2, 8), (3, 8), (4, 7)):
+        assert (await say(pod, f"{identity}-{i + 1}", "DELETE"))[1]["complaints"] == left
+
+
+async def test_what_is_said_of_a_silence_is_noted_and_raises_no_threshold(pod: RunningPod) -> None:
+    """It would hide anomalies, and the next silence would be told all the same."""
+    identity = (await an_anomaly(pod)).partition("-")[0]
+    for method, label in (("POST", "false"), ("DELETE", "")):
+        status, told = await say(pod, f"{identity}-1767225600000000-stale", method, label)
+        assert (status, told["changed"], told["complaints"]) == (200, True, 0)
 
 
 async def test_a_true_anomaly_is_noted_and_changes_nothing(pod: RunningPod) -> None:

@@ -33,6 +33,7 @@ from anomaly_dataplane.state.layout import (
 )
 from anomaly_dataplane.store import VERSION_BYTES, SeriesWrite, Store, Writes
 from anomaly_dataplane.store.reader import Reader
+from anomaly_dataplane.verdict import STALE_SUFFIX
 
 MOST_COMPLAINTS = 8
 """That count: they treble the threshold. More of them are kept, but change nothing."""
@@ -89,9 +90,8 @@ class FeedbackHandler:
                 raise BadPayload(
                     "somebody labelled this anomaly otherwise; DELETE that first", status=409
                 )
-            return self._answer(anomaly, series, await self._step(series, 0), changed=False)
-        step = 1 if said.label == "false" else 0
-        return self._answer(anomaly, series, await self._step(series, step), changed=True)
+            return self._answer(anomaly, series, await self._apply(series), changed=False)
+        return self._answer(anomaly, series, await self._apply(series), changed=True)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Take a label back, and what it did."""
@@ -101,8 +101,7 @@ class FeedbackHandler:
         before = (await self._reader.labels(partition)).get(anomaly)
         if before is None or not await self._reader.label(partition, anomaly, None):
             raise BadPayload("nobody labelled this anomaly", status=404)
-        step = -1 if msgspec.json.decode(before).get("label") == "false" else 0
-        return self._answer(anomaly, series, await self._step(series, step), changed=True)
+        return self._answer(anomaly, series, await self._apply(series), changed=True)
 
     async def _about(self, request: web.Request) -> tuple[str, Series]:
         anomaly = request.match_info["id"]
@@ -114,19 +113,20 @@ class FeedbackHandler:
     def _partition(self, series: Series) -> int:
         return series.partition % self._reader.partitions
 
-    async def _step(self, series: Series, step: int) -> int:
-        """Change the count of complaints in the series' block; returns it.
+    async def _apply(self, series: Series) -> int:
+        """Make the count of complaints in the series' block that of its labels; returns it.
 
+        Counted anew each time, so that whatever broke off before is mended by saying it again.
         Compare and set, as every commit: a pod that scores meanwhile reads the block again.
         """
         for _ in range(_TRIES):
             (stored,) = await self._store.read(series.partition, [series])
+            wanted = await self._complaints(series)  # after the block, so that no label is missed
             if stored is None or len(stored) < DOUBLE * (ALARM + 1):
                 raise BadPayload(f"there is no state of series {series.id}", status=404)
             (shape,) = struct.unpack_from("<d", stored, DOUBLE * SHAPE)
             (word,) = struct.unpack_from("<d", stored, DOUBLE * ALARM)
             count = (int(word) >> FEEDBACK) & FEEDBACK_MASK
-            wanted = min(max(count + step, 0), MOST_COMPLAINTS)
             if wanted == count:
                 return count
             if shape != self._shape:
@@ -143,6 +143,16 @@ class FeedbackHandler:
             if not await self._store.commit(series.partition, Writes.of([write]), now_ms):
                 return wanted
         raise StoreUnavailable("the series is committed to all the time; send again")
+
+    async def _complaints(self, series: Series) -> int:
+        """The labels of a series that count; no threshold makes a silence an anomaly."""
+        labels = await self._reader.labels(self._partition(series))
+        said = (
+            msgspec.json.decode(label).get("label")
+            for anomaly, label in labels.items()
+            if anomaly.startswith(f"{series.id}-") and not anomaly.endswith(STALE_SUFFIX)
+        )
+        return min(sum(1 for label in said if label == "false"), MOST_COMPLAINTS)
 
     def _answer(self, anomaly: str, series: Series, count: int, *, changed: bool) -> web.Response:
         body = {

@@ -1,4 +1,4 @@
-#!lua name=anomaly_pipeline_3
+#!lua name=anomaly_pipeline_4
 -- Compare and set the state of many series of one partition, append their anomalies, count.
 -- docs/commit-protocol.md describes the arguments. No arithmetic on values happens here.
 -- A Redis library sees no globals while it loads: those of the loop are looked up at the first call.
@@ -89,9 +89,10 @@ local function commit(keys, args)
     call('HINCRBY', totals, 'samples', samples)
     call('HSET', totals, 'last_sample_ms', args[NOW])
     if outliers ~= '0' then call('HINCRBY', totals, 'outliers', outliers) end
-    if raised > 0 then call('HINCRBY', totals, 'anomalies', raised) end
   end
+  -- Also of silent series, whose events come without samples.
+  if raised > 0 then call('HINCRBY', totals, 'anomalies', raised) end
   return table.concat(answer)
 end
 
-redis.register_function('anomaly_pipeline_commit_3', commit)
+redis.register_function('anomaly_pipeline_commit_4', commit)

@@ -17,7 +17,7 @@ from anomaly_dataplane.store import NAMED, Writes
 from anomaly_dataplane.store.keys import OUTBOX_LENGTH, STATE_TTL_MS, Keys
 from anomaly_dataplane.store.request import build
 
-FUNCTION = "anomaly_pipeline_commit_3"
+FUNCTION = "anomaly_pipeline_commit_4"
 SOURCE = Path(__file__).with_name("commit.lua").read_text(encoding="utf-8")
 ALERTING_SOURCE = Path(__file__).with_name("alerting.lua").read_text(encoding="utf-8")
 """Of the Functions that `alerting/redis_ledger.py` calls."""

@@ -29,6 +29,7 @@ from anomaly_dataplane.alerting.delivery.links import link
 from anomaly_dataplane.contract.config import Identity, PipelineConfig
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Observer
+from anomaly_dataplane.sample import Ending
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -191,14 +192,21 @@ def texts_of(alert: Alert) -> dict[str, str]:
 
 
 def summary(alert: Alert) -> str:
-    """One line about an alert."""
+    """One line about an alert: what is wrong, or that it is not any more."""
     of = ", ".join(f"{name}={value}" for name, value in alert.labels.items())
     if alert.kind is Kind.GROUP:
         count, size = alert.members
-        return f"{count} of {size} series of {of} are anomalous at once"
+        at_once = "are anomalous at once" if alert.is_open else "are still anomalous"
+        return f"{count} of {size} series of {of} {at_once}"
     name = f"{alert.metric} ({of})" if of else alert.metric
     if alert.last is None or alert.direction == "None":
-        return f"{name} has stopped reporting"
+        return f"{name} {_SILENCE.get(alert.ending, 'has stopped reporting')}"
     low, high = alert.last.expected
-    side = alert.direction.lower()
-    return f"{name} is {alert.last.value:.4g}, {side} the expected {low:.4g} to {high:.4g}"
+    what = f"{alert.last.value:.4g}, {alert.direction.lower()} the expected {low:.4g} to {high:.4g}"
+    if alert.is_open:
+        return f"{name} is {what}"
+    return f"{name} {_OVER.get(alert.ending, 'is no longer anomalous')}; it was {what}"
+
+
+_SILENCE: dict[str, str] = {Ending.REPORTING: "reports again", Ending.CLOSED: "has ended"}
+_OVER: dict[str, str] = {Ending.NEW_NORMAL: "has a new normal", Ending.CLOSED: "has ended"}
