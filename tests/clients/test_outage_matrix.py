@@ -51,6 +51,8 @@ CLIENTS = (
 REASONS = "ahead of the pod's clock", "characters; 1024 are allowed"
 """Of the bad samples."""
 STEADY_SECONDS = 3.0
+SETTLE_SECONDS = 6.0
+"""Longer than `Retry-After` and a flush: at its end Telegraf tries once, and not before it may."""
 TOKEN = "correct-horse"
 
 
@@ -196,7 +198,7 @@ def outcomes(
             client.start()
         time.sleep(STEADY_SECONDS)
         SCENARIOS[request.param](stack, clients)
-        time.sleep(STEADY_SECONDS)
+        time.sleep(SETTLE_SECONDS)
         with ThreadPoolExecutor(len(clients)) as pool:
             list(pool.map(lambda client: client.stop(), clients))
         yield request.param, _compare(stack, clients)

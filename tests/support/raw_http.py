@@ -87,7 +87,7 @@ class Wire(asyncio.Protocol):
     async def answer(self) -> RawAnswer:
         """The next answer; answers to HEAD are not understood."""
         head = await self.head()
-        if head.startswith(b"HTTP/1.1 100 "):
+        if head.startswith((b"HTTP/1.1 100 ", b"HTTP/1.1 204 ")):
             return RawAnswer(head, b"")
         length = int(RawAnswer(head, b"").headers["content-length"])
         while len(self._came) < length:

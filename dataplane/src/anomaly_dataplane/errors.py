@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from anomaly_dataplane.contract.runtime import RETRY_AFTER_SECONDS, RETRY_AFTER_TROUBLE_SECONDS
+
 
 class BadPayload(Exception):
     """The request can never be taken as it is; retrying it is pointless (4xx)."""
@@ -15,12 +17,14 @@ class Refused(Exception):
     """The request is fine but cannot be taken now; the sender should retry (503)."""
 
     reason = "refused"
+    retry_after_seconds = RETRY_AFTER_SECONDS
 
 
 class BufferFull(Refused):
     """The bounded buffer has no room for the batch."""
 
     reason = "buffer_full"
+    retry_after_seconds = RETRY_AFTER_TROUBLE_SECONDS
 
 
 class Draining(Refused):
@@ -33,6 +37,7 @@ class StoreUnavailable(Refused):
     """Redis did not take the commit within its bound; what was not acknowledged is not counted."""
 
     reason = "redis_unavailable"
+    retry_after_seconds = RETRY_AFTER_TROUBLE_SECONDS
 
 
 class BatchTooLarge(BadPayload):

@@ -12,7 +12,8 @@ import asyncio
 import base64
 import gzip
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -26,6 +27,7 @@ from anomaly_dataplane.store.memory_store import MemoryStore
 from faulty_store import Fault, FaultyStore
 from held_store import HeldStore
 from outages import PodProcess
+from raw_http import request, wire
 from redis_server import RedisServer
 from running_pod import Answer, RunningPod, running_pod
 from samples import ZSCORE
@@ -193,6 +195,58 @@ async def test_an_unknown_encoding_is_415(pod: ServedPod, speaker: Speaker, some
     answer = await pod.ask(said.path, "POST", said.body, {**said.headers, "Content-Encoding": "br"})
     assert answer.status == 415
     assert speaker.reason(answer)
+
+
+PACKED: Mapping[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "identity": bytes,
+    "gzip": gzip.compress,
+    "X-GZip": gzip.compress,
+    "deflate": zlib.compress,
+}
+
+
+async def test_every_usual_encoding_is_understood(
+    pod: ServedPod, speaker: Speaker, some: Some
+) -> None:
+    """But by remote write, which knows Snappy alone; and lists of encodings by nobody."""
+    said = speaker.say(some(1))
+    usual = 415 if speaker.label == "remote_write" else speaker.success
+    for encoding, pack in PACKED.items():
+        headers = {**said.headers, "Content-Encoding": encoding}
+        answer = await pod.ask(said.path, "POST", pack(said.body), headers)
+        # An empty header is none, to everybody.
+        assert answer.status == (usual if encoding else speaker.success), encoding
+    for encoding in ("zstd", "gzip, gzip", "snappy" if usual != 415 else "snappy, snappy"):
+        headers = {**said.headers, "Content-Encoding": encoding}
+        answer = await pod.ask(said.path, "POST", said.body, headers)
+        assert answer.status == 415, encoding
+        assert speaker.reason(answer)
+    assert await pod.accepted() == 1
+
+
+async def test_other_methods_are_told_what_the_path_takes(
+    pod: ServedPod, speaker: Speaker, some: Some
+) -> None:
+    """Whoever looks whether anybody is there hears so, and nothing is taken."""
+    path = speaker.say(some(1)).path
+    for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+        answer = await pod.ask(path, method)
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+    assert await pod.accepted() == 0
+
+
+async def test_a_sender_may_wait_for_leave_to_send_its_body(
+    fast_path: bool, speaker: Speaker, some: Some
+) -> None:
+    """`Expect: 100-continue`, as curl and Java's clients do with large bodies."""
+    said = speaker.say(some(3))
+    headers = [f"{name}: {value}" for name, value in said.headers.items()]
+    whole = request("POST", said.path, said.body, "Expect: 100-continue", *headers)
+    async with running_pod(limits(fast_path)) as pod, wire(pod.ports.http_port) as opened:
+        assert (await opened.ask(whole.removesuffix(said.body))).status == 100
+        assert (await opened.ask(said.body)).status == speaker.success
+        assert await pod.accepted() == 3
 
 
 async def test_a_sample_ahead_of_the_clock_is_turned_away(

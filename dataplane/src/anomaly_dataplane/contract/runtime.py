@@ -105,4 +105,7 @@ TERMINATION_GRACE_SECONDS = 40
 """The drain, the rest of the buffer (bounded by one Redis time-out), and room."""
 
 RETRY_AFTER_SECONDS = 1
-"""What a 503 tells clients to wait."""
+"""What a 503 tells clients to wait where another try may pass at once, at another pod or faster."""
+RETRY_AFTER_TROUBLE_SECONDS = 3
+"""The same while Redis is away or the buffer full. OpenTelemetry's SDKs try six times, as far apart
+as they are told: with this a quarter of a minute passes before they give their samples up."""

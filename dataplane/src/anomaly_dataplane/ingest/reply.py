@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import hdrs
 
-from anomaly_dataplane.contract.runtime import RETRY_AFTER_SECONDS
 from anomaly_dataplane.errors import BadPayload, Refused
 from anomaly_dataplane.telemetry import Telemetry
 
 JSON_HEADERS: dict[str, str] = {hdrs.CONTENT_TYPE: "application/json"}
-_RETRY_AFTER: dict[str, str] = {hdrs.RETRY_AFTER: str(RETRY_AFTER_SECONDS)}
 
 _AUTHENTICATE: dict[str, str] = {hdrs.WWW_AUTHENTICATE: 'Basic realm="anomaly-pipeline"'}
 """Any of the other forms will do, too, but this one a browser knows to ask for."""
@@ -59,7 +57,8 @@ def failure(
     if isinstance(error, Refused):
         telemetry.refused(error.reason)
         reply = worded(503, str(error))
-        return Reply(503, reply.body, {**reply.headers, **_RETRY_AFTER})
+        wait: dict[str, str] = {hdrs.RETRY_AFTER: str(error.retry_after_seconds)}
+        return Reply(503, reply.body, {**reply.headers, **wait})
     if isinstance(error, BadPayload):
         telemetry.bad_request(error.status)
         reply = worded(error.status, str(error))

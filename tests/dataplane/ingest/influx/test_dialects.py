@@ -175,7 +175,7 @@ async def test_a_store_that_is_away_is_503_in_the_words_of_each() -> None:
         second = await write(pod, "/api/v2/write", GOOD)
         for answer in (first, second):
             assert answer.status == 503
-            assert answer.headers["Retry-After"] == "1"
+            assert answer.headers["Retry-After"] == "3"
         assert "partial write" not in first.error
         assert second.json["code"] == "unavailable"
 

@@ -448,6 +448,15 @@ def test_exemplars_are_skipped() -> None:
         assert parse(parser_of(make), encode(message)).batch.values == [1.0]
 
 
+@ways
+def test_bytes_are_a_label_in_base64(make: Make, encode: Encode) -> None:
+    """Of whatever they are: in JSON they come so, in protobuf as they are."""
+    message = request(gauge("m", point(NOW, 1.0, {"id": b"\x00\xff\xfe?", "list": [b"\x01"]})))
+    (series,) = parse(make(SeriesTable(4), MAX_SAMPLES), encode(message)).batch.series
+    assert series.labels["id"] == "AP/+Pw=="
+    assert series.labels["list"] == '["AQ=="]'
+
+
 def test_enumerations_may_come_by_name() -> None:
     """The standard says numbers; libraries that write protobuf's own JSON send names."""
     message = request(total("m", point(NOW, 5), temporality=CUMULATIVE, monotonic=True))

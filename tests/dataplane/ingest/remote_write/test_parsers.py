@@ -322,6 +322,20 @@ def test_exemplars_and_unknown_fields_are_skipped() -> None:
             assert len({id(series) for series in parsed.batch.series}) == 1
 
 
+def test_start_and_created_timestamps_change_nothing() -> None:
+    """Of a sample, and of a series as earlier drafts of version 2.0 had them."""
+    labels = [("__name__", "boots_total"), ("a", "b")]
+    started = part(2, eight(1, 5.0) + number(2, NOW) + number(3, NOW - 60_000))
+    plain = RequestV2().add(labels, (NOW, 5.0)).encode()
+    with_start = RequestV2().add(labels, more=started).encode()
+    with_created = RequestV2().add(labels, (NOW, 5.0), more=number(6, NOW - 60_000)).encode()
+    parser = ParserV2(SeriesTable(4), 10)
+    expected = found(parse(parser, plain))
+    assert len(expected) == 1
+    for body in (with_start, with_created):
+        assert found(parse(parser, body)) == expected
+
+
 def test_metadata_in_version_one_is_skipped() -> None:
     """Prometheus sends it once a minute."""
     metadata = part(3, number(1, 1) + part(2, "m") + part(4, "help") + part(5, ""))
