@@ -194,6 +194,7 @@ async def test_an_optional_kind_is_looked_for_again_after_a_while(
         assert not await api.serves(kinds.SERVICE_MONITOR)
         now = 30.0
         assert await api.serves(kinds.SERVICE_MONITOR)
+        assert not await api.serves(kinds.PROMETHEUS_RULE), "one answer tells of the whole group"
         now = 3000.0
         assert await api.serves(kinds.SERVICE_MONITOR)
 

@@ -262,14 +262,16 @@ class KubeCluster:
             return known
         try:
             answer = await self._call("get", kind, f"/apis/{kind.api_version}", sub="/discovery")
-            found = any(item["name"] == kind.plural for item in answer.get("resources") or ())
+            found = {item["name"] for item in answer.get("resources") or ()}
         except ApiError as error:
             if error.code != 404:
                 raise
-            found = False
-        self._served[kind] = found
-        self._asked[kind] = self._clock()
-        return found
+            found = set()
+        for each in kinds.OPTIONAL | {kind}:
+            if each.api_version == kind.api_version:  # one answer tells of them all
+                self._served[each] = each.plural in found
+                self._asked[each] = self._clock()
+        return self._served[kind]
 
     @contextmanager
     def _unserved_if_missing(self, kind: Kind) -> Iterator[None]:
