@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -50,6 +51,24 @@ def run_plan(
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def test_the_address_that_pods_were_told_is_no_change(
+    server: ApiServer, pipeline: Kubectl, tmp_path: Path
+) -> None:
+    """They learn it once a controller has taken the route up; a file cannot know it."""
+    published = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.9"}]}}}
+    patch = ("patch", "ingress", "boiler", "--type", "merge", "-p", json.dumps(published))
+    pipeline.run(*patch, "--subresource", "status")
+
+    def told() -> bool:
+        text = pipeline.need("configmap", "boiler-config")["data"]["pipeline.json"]
+        there = f"http://192.0.2.9/{pipeline.namespace}/boiler"
+        return bool(json.loads(text).get("publicUrl") == there)
+
+    eventually("the pods are told", told)
+    code, text = run_plan(server, pipeline, tmp_path, {})
+    assert code == 0, text
 
 
 def test_the_command_shows_what_a_file_would_change(

@@ -76,6 +76,20 @@ def test_kubectl_get_tells_what_an_engineer_needs(boiler: Pipeline) -> None:
     assert {"METHOD", "WINDOW", "REDIS", "REASON"} <= set(wide.splitlines()[0].split())
 
 
+def test_the_pods_know_where_people_reach_them(boiler: Pipeline) -> None:
+    """So that alerts can link to the page that is there."""
+    endpoint = boiler.read()["status"]["endpoint"]
+
+    def told() -> bool:
+        config_map = boiler.kubectl.need("configmap", f"{boiler.name}-config")
+        return bool(json.loads(config_map["data"]["pipeline.json"]).get("publicUrl") == endpoint)
+
+    eventually("the address is in their config", told)
+    page = call("GET", f"{boiler.base}/")
+    assert page.status == 200
+    assert "<title>Anomalies</title>" in str(page.body)
+
+
 def test_kubectl_explains_each_field(boiler: Pipeline) -> None:
     """What it does, its default and its bounds, and every field by --recursive."""
     threshold = boiler.kubectl.run("explain", "ap.spec.detection.threshold")
