@@ -47,7 +47,10 @@ def run(target: Target, plan: Plan, console: Console, *, keep: bool) -> None:
             watched = replay.live(client, source, plan, live, bar)
         _report(client, watched, device, recorded, live, console)
         if keep:
-            console.note(f"\nGoing on with live readings until Ctrl-C. Ask it:\n  {_curl(target)}")
+            console.note(
+                "\nGoing on with live readings until Ctrl-C. See it in a browser, or ask it:\n"
+                f"  {target.url}/\n  {_curl(target)}"
+            )
             replay.endless(client, source, plan.interval_seconds, live)
 
 

@@ -17,7 +17,7 @@ from demo.processes import Process, free_port, last_words, running
 from demo.target import EXAMPLE, ROOT, Target, store
 from demo.target.render import render
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0
 _PORT_TO_SUGGEST = 18088
 
 
@@ -70,8 +70,13 @@ def _start(stack: ExitStack, document: Path, where: list[str], port: int, log: P
     process = stack.enter_context(running([*argv, *ports], log=log, env=env))
     give_up = time.monotonic() + _START_SECONDS
     while not _ready(admin_port):
-        if process.poll() is not None or time.monotonic() > give_up:
+        if process.poll() is not None:
             raise DemoError(f"the data plane did not start:\n{last_words(log)}")
+        if time.monotonic() > give_up:
+            raise DemoError(
+                f"the data plane was not ready within {_START_SECONDS:.0f} s; is this machine"
+                f" very busy? Its last words:\n{last_words(log)}"
+            )
         time.sleep(0.1)
     return process
 
@@ -89,13 +94,16 @@ def _ready(admin_port: int) -> bool:
 
 def _farewell(base_path: str) -> Callable[[Console], None]:
     again = f"{_python()} -m demo --keep --port {_PORT_TO_SUGGEST}"
+    page = f"http://127.0.0.1:{_PORT_TO_SUGGEST}{base_path}/"
     question = f"http://127.0.0.1:{_PORT_TO_SUGGEST}{base_path}{runtime.PATH_ANOMALIES}?limit=5"
 
     def say(console: Console) -> None:
         console.note(
             "\nWhat to try next:\n"
             f"  {again}\n"
-            f"    goes on with live readings; meanwhile: curl -s '{question}'\n"
+            "    goes on with live readings; meanwhile open the live page, or ask:\n"
+            f"    {page}\n"
+            f"    curl -s '{question}'\n"
             "  make cluster && make demo CLUSTER=local\n"
             "    the same through the operator, the ingress and Redis of a real Kubernetes\n"
             "  less README.md\n"

@@ -74,6 +74,13 @@ def test_it_shows_what_was_found(page: Browser, tmp_path: Path) -> None:
     eventually("alerts are listed", lambda: page.text("#open") == "1", within=20)
     assert "above the expected" in page.text("#alerts")
     assert page.text("#series") == "3"
+    assert page.run(
+        "const none = document.createElement('li'); none.className = 'empty';"
+        "const list = document.querySelector('#alerts'); list.append(none);"
+        "const color = (element) => getComputedStyle(element).borderLeftColor;"
+        "const [bad, good] = [color(list.firstChild), color(none)];"
+        "none.remove(); return bad !== good"
+    ), "that there is no alert looks like an alert"
     folder = Path(os.environ.get("PAGE_SCREENSHOTS", tmp_path))
     page.screenshot(folder / "light.png")
     page.dark(True)
