@@ -146,6 +146,19 @@ def test_only_a_managed_redis_has_panels_of_its_pod() -> None:
     assert "Managed Redis" not in dashboard.text(own)
 
 
+def test_a_panel_that_shows_one_or_nought_says_yes_or_no() -> None:
+    """Who looks at a wall of panels does not know what 1 stands for."""
+    panels = json.loads(dashboard.text(PIPELINE))["panels"]
+    up = [p for p in panels if "redis_up" in json.dumps(p.get("targets"))]
+    assert len(up) == 2
+    for panel in up:
+        (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
+        assert {key: shown["text"] for key, shown in mapping["options"].items()} == {
+            "0": "no",
+            "1": "yes",
+        }
+
+
 def test_grafana_finds_the_dashboard_and_prometheus_the_rules() -> None:
     """The sidecar's label, and the labels that somebody's Prometheus selects by on all of them."""
     labels = {"monitoring": {"labels": {"release": "kps"}}}

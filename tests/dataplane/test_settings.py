@@ -39,6 +39,11 @@ def test_every_error_is_told_at_once_by_the_name_its_author_used() -> None:
     ]
 
 
+def test_words_are_taken_in_any_case() -> None:
+    """DEBUG is what most programs call it, the operator among them."""
+    assert read_settings({"ANOMALY_LOG_LEVEL": "DEBUG"}, {}).log_level == "debug"
+
+
 def test_redis_takes_several_addresses() -> None:
     """The members of a Cluster."""
     assert read_settings({}, {"redis": "a:1, b:2"}).redis == ("a:1", "b:2")

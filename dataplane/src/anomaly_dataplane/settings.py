@@ -30,9 +30,9 @@ def _text(raw: str) -> str:
 
 def _choice(*words: str) -> Callable[[str], str]:
     def read(raw: str) -> str:
-        if raw not in words:
+        if raw.lower() not in words:
             raise ValueError(f"must be one of {', '.join(words)}")
-        return raw
+        return raw.lower()
 
     return read
 

@@ -93,12 +93,29 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "id": number,
         "type": panel.kind,
         "title": panel.title,
+        **({"description": panel.about} if panel.about else {}),
         "datasource": _SOURCE,
         "interval": "INTERVAL",
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []},
+        "fieldConfig": {"defaults": _field(panel), "overrides": []},
         "targets": [
             {"refId": chr(ord("A") + index), "expr": expr, "legendFormat": legend}
             for index, (expr, legend) in enumerate(panel.queries)
         ],
+    }
+
+
+def _field(panel: Panel) -> dict[str, Any]:
+    if not panel.yes_or_no:
+        return {"unit": panel.unit}
+    words = {
+        "0": {"text": "no", "color": "red", "index": 0},
+        "1": {"text": "yes", "color": "green", "index": 1},
+    }
+    return {
+        "unit": panel.unit,
+        "min": 0,
+        "max": 1,
+        "decimals": 0,
+        "mappings": [{"type": "value", "options": words}],
     }

@@ -22,6 +22,10 @@ class Panel:
     unit: str = "short"
     kind: Literal["timeseries", "stat"] = "timeseries"
     width: int = 12
+    about: str = ""
+    """What Grafana shows at the panel's title: what to make of it."""
+    yes_or_no: bool = False
+    """Whether it shows 1 and 0, which mean that all is well or not."""
     managed_redis: bool = False
     """Whether it is about the Redis that the operator runs."""
 
@@ -68,7 +72,7 @@ ROWS = (
                 width=4,
             ),
             Panel(
-                "Outliers",
+                "Outliers of samples",
                 (
                     (
                         "sum(rate(anomaly_pipeline_outliers_total{SELF}[$__rate_interval])) / "
@@ -76,6 +80,8 @@ ROWS = (
                         "",
                     ),
                 ),
+                about="Beyond detection.threshold. With 2 sigma some 5 % is normal; what people"
+                " hear of are anomalies.",
                 unit="percentunit",
                 kind="stat",
                 width=4,
@@ -83,6 +89,7 @@ ROWS = (
             Panel(
                 "Time to answer, p99",
                 (_quantiles("anomaly_pipeline_ingest_duration_seconds")[2],),
+                about="From a request to its answer, its commit to Redis included.",
                 unit="s",
                 kind="stat",
                 width=4,
@@ -96,6 +103,8 @@ ROWS = (
             Panel(
                 "Redis reached by all pods",
                 (("min(anomaly_pipeline_redis_up{SELF})", ""),),
+                about="While it is not, senders get 503 with Retry-After and come again.",
+                yes_or_no=True,
                 kind="stat",
                 width=4,
             ),
@@ -114,6 +123,8 @@ ROWS = (
                     for what in ("accepted", "scored", "duplicate", "late")
                 ),
                 unit="cps",
+                about="Scored are those whose window was warm. Duplicates come of senders that"
+                " repeat, and do no harm; late ones are not counted into windows.",
             ),
             Panel(
                 "Samples by protocol",
@@ -151,6 +162,8 @@ ROWS = (
                     ),
                 ),
                 unit="cps",
+                about="4xx and rejected samples are faults of senders; 503 asks them to come again;"
+                " 500 is a defect of the pods.",
             ),
             Panel(
                 "Buffer",
@@ -158,6 +171,7 @@ ROWS = (
                     ("sum by (pod) (anomaly_pipeline_buffer_samples{SELF})", "{{pod}}"),
                     ("min(anomaly_pipeline_buffer_capacity_samples{SELF})", "capacity of a pod"),
                 ),
+                about="Samples that wait for their commit. At the capacity senders get 503.",
             ),
         ),
     ),
@@ -178,6 +192,7 @@ ROWS = (
                 "Event loop lag",
                 (("max by (pod) (anomaly_pipeline_event_loop_lag_seconds{SELF})", "{{pod}}"),),
                 unit="s",
+                about="How late a pod gets to its work; tens of ms mean that it lacks CPU.",
             ),
             Panel(
                 "Series in one commit",
@@ -188,6 +203,7 @@ ROWS = (
                         "average",
                     ),
                 ),
+                about="The more series share a commit, the less each of them costs.",
             ),
         ),
     ),
@@ -212,6 +228,7 @@ ROWS = (
                         "{{family}}",
                     ),
                 ),
+                about="In five minutes, by the evidence that weighed most (docs/detection.md).",
             ),
             Panel(
                 "Open alerts",
@@ -252,7 +269,7 @@ ROWS = (
                         "{{pod}}",
                     ),
                 ),
-                unit="none",
+                about="Cores.",
             ),
             Panel(
                 "Memory",
@@ -296,6 +313,7 @@ ROWS = (
             Panel(
                 "Reached",
                 (("min by (pod) (anomaly_pipeline_redis_up{SELF})", "{{pod}}"),),
+                yes_or_no=True,
             ),
             Panel(
                 "Failed calls and conflicts",
@@ -311,6 +329,8 @@ ROWS = (
                     ),
                 ),
                 unit="cps",
+                about="Conflict: another pod committed the series first; it is read again and"
+                " repeated. Many mean that senders do not stay with one pod.",
             ),
             Panel(
                 "Managed Redis: CPU",
@@ -321,6 +341,7 @@ ROWS = (
                         "{{pod}}",
                     ),
                 ),
+                about="Cores.",
                 managed_redis=True,
             ),
             Panel(
