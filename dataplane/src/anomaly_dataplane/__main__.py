@@ -8,9 +8,9 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from anomaly_dataplane.backtest import arguments as backtest
+from anomaly_dataplane.contract.runtime import RELEASE
 from anomaly_dataplane.purge import arguments as purge
 from anomaly_dataplane.settings import Settings
 
@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="anomaly-dataplane", description="The data plane of an AnomalyPipeline."
     )
-    parser.add_argument("--version", action="version", version=version("anomaly-dataplane"))
+    parser.add_argument("--version", action="version", version=RELEASE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     backtest.add_parser(commands)
     purge.add_parser(commands)
