@@ -62,43 +62,19 @@ def metric(message: bytes, points: list[bytes], most: int) -> bytes | None:
     return octets.taken(room, written)
 
 
-def number(point: bytes, time: array[int], value: array[float]) -> bytes | None:
+def number(point: bytes, time: array[int], figures: array[float]) -> bytes | None:
     """The attributes of a point of a gauge or sum, as they are spelled.
 
     Args:
         point: its message.
         time: gets the time in nanoseconds (typecode 'q').
-        value: gets the value (typecode 'd').
+        figures: gets the value; three places (typecode 'd').
 
     Returns:
         None if it has no value or has flags, its attributes are scattered, or a field is broken.
     """
-    source, size = octets.fixed(point), len(point)
-    when, into = pointers.longs(time), pointers.doubles(value)
-    when[0] = at = first = last = 0
-    valued = False
-    while at < size:
-        start, content = at, wire.behind(source, at, size)
-        tag = wire.tag(source, at, content)
-        at = wire.end_of(source, content, size, tag)
-        if at < 0:
-            return None
-        if tag == _TIME:
-            when[0] = eight_bytes.whole(source, content)
-        elif tag == _DOUBLE:
-            into[0] = eight_bytes.real(source, content)
-            valued = True
-        elif tag == _INT:
-            into[0] = float(eight_bytes.whole(source, content))
-            valued = True
-        elif tag == _ATTRIBUTE:
-            if last and last != start:
-                return None
-            first = first if last else start
-            last = at
-        elif tag == _FLAGS and wire.varint(source, content, at):
-            return None
-    return point[first:last] if valued else None
+    found = _taken_apart(point, time, figures, _ATTRIBUTE, _FLAGS)
+    return found if pointers.doubles(figures)[2] else None
 
 
 def histogram(point: bytes, time: array[int], figures: array[float]) -> bytes | None:
@@ -112,10 +88,23 @@ def histogram(point: bytes, time: array[int], figures: array[float]) -> bytes | 
     Returns:
         None if it has flags, its attributes are scattered, or a field is broken.
     """
+    found = _taken_apart(point, time, figures, _ATTRIBUTE_H, _FLAGS_H)
+    # A count is unsigned: this one has all of its 64 bits.
+    return found if pointers.doubles(figures)[0] >= 0.0 else None
+
+
+def _taken_apart(
+    point: bytes, time: array[int], figures: array[float], attribute: int, flags: int
+) -> bytes | None:
+    """The attributes of either kind of point, whose tags for them and for flags are given.
+
+    `figures` gets the value or count, the sum, and 1 if there is a value or sum, else 0.
+    """
     source, size = octets.fixed(point), len(point)
     when, into = pointers.longs(time), pointers.doubles(figures)
     when[0] = at = first = last = 0
     into[0] = into[1] = into[2] = 0.0
+    counts = attribute == _ATTRIBUTE_H
     while at < size:
         start, content = at, wire.behind(source, at, size)
         tag = wire.tag(source, at, content)
@@ -124,19 +113,33 @@ def histogram(point: bytes, time: array[int], figures: array[float]) -> bytes | 
             return None
         if tag == _TIME:
             when[0] = eight_bytes.whole(source, content)
-        elif tag == _COUNT:
-            into[0] = float(eight_bytes.whole(source, content))
-        elif tag == _TOTAL:
-            into[1], into[2] = eight_bytes.real(source, content), 1.0
-        elif tag == _ATTRIBUTE_H:
+        elif tag == attribute:
             if last and last != start:
                 return None
             first = first if last else start
             last = at
-        elif tag == _FLAGS_H and wire.varint(source, content, at):
-            return None
-    # A count is unsigned: this one has all of its 64 bits.
-    return point[first:last] if into[0] >= 0.0 else None
+        elif tag == flags:
+            if wire.varint(source, content, at):
+                return None
+        elif counts:
+            _of_histogram(source, content, tag, into)
+        else:
+            _of_number(source, content, tag, into)
+    return point[first:last]
+
+
+def _of_number(source: bytes, at: int, tag: int, figures: array[float]) -> None:
+    if tag == _DOUBLE:
+        figures[0], figures[2] = eight_bytes.real(source, at), 1.0
+    elif tag == _INT:
+        figures[0], figures[2] = float(eight_bytes.whole(source, at)), 1.0
+
+
+def _of_histogram(source: bytes, at: int, tag: int, figures: array[float]) -> None:
+    if tag == _COUNT:
+        figures[0] = float(eight_bytes.whole(source, at))
+    elif tag == _TOTAL:
+        figures[1], figures[2] = eight_bytes.real(source, at), 1.0
 
 
 def _is_kind(tag: int) -> bool:
