@@ -37,9 +37,9 @@ _SPREAD = 120
 """And up to so many more, that not all windows turn over in the same moment of a run."""
 _REQUEST_SAMPLES = 3000
 
-_PASSES = 18
+_PASSES = 35
 """In which ever more series get one sample more. A multiple of the commits from one full write of
-a block to the next: nine with Fused, three with ZScore."""
+a block to the next: seven with Fused, five with ZScore."""
 _PASS_SAMPLES = 500
 
 _HALF_HOUR_MS = 1_800_000

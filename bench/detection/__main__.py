@@ -161,7 +161,7 @@ def of_cost() -> None:
     """CPU a sample, in groups of 500 series, and the size of a block."""
     say("\nCPU a sample in groups, Z included, and state a series with a window of 120")
     for name in (Name.FUSED, Name.FUSED_LITE, Name.ZSCORE):
-        size = METHODS[name].layout(WINDOW).size_bytes
+        size = METHODS[name].layout(WINDOW).stored_bytes
         say(f"  {name:10} {nanoseconds(name, 500) / 1000.0:.3f} us  {size} B")
 
 

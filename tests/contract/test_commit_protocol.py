@@ -36,7 +36,7 @@ def test_the_documented_names_are_the_ones_in_use() -> None:
     assert f"`{{uid:p}}{suffix.replace(series.id, '<series id>')}`" in text
     for name in (keys.outbox(0), keys.names(0), keys.totals(0)):
         assert f"`{name.decode().replace('uid:0', 'uid:p')}`" in text
-    sizes = [METHODS[name].layout(120).size_bytes for name in (Method.FUSED, Method.ZSCORE)]
+    sizes = [METHODS[name].layout(120).stored_bytes for name in (Method.FUSED, Method.ZSCORE)]
     assert "{} bytes with `Fused`, {} with `ZScore`".format(*sizes) in text
     journals = [METHODS[name].layout(120).journal for name in (Method.FUSED, Method.ZSCORE)]
     assert "{} samples with `Fused`, {} with `ZScore`".format(*journals) in text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 from array import array
 from dataclasses import dataclass, replace
 from uuid import uuid4
@@ -22,13 +21,12 @@ from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Anomaly, Code, Kind
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import COUNT, SHAPE
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.connect import connect
 from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.verdict import Context, anomaly, recovery
-from blocks import blank_blocks, state_in
+from blocks import blank_blocks, samples_in, state_in
 from faulty_store import Fault, FaultyStore
 from redis_server import RedisServer
 from samples import START_MS, a_config, a_series
@@ -153,10 +151,10 @@ async def test_a_cache_smaller_than_the_series_gives_the_same_state() -> None:
         assert await state_of(small, item) == await state_of(large, item)
 
 
-async def state_of(store: Store, series: Series, method: Method = ZSCORE) -> list[float]:
+async def state_of(store: Store, series: Series, method: Method = ZSCORE) -> bytes:
     """The state that a store holds of a series; empty if there is none."""
     (stored,) = await store.read(series.partition, [series])
-    return [] if stored is None else state_in(stored, method.layout(WINDOW), method)
+    return b"" if stored is None else state_in(stored, method.layout(WINDOW), method)
 
 
 @dataclass
@@ -169,6 +167,9 @@ class Sending:
 
 
 SERIES = 3
+STEPS_MS = [1000.0, 0.25, 3_600_000.0]
+"""Between the times of each series: the second one's fall into few milliseconds."""
+
 sendings = st.builds(
     Sending,
     samples=st.lists(
@@ -234,10 +235,10 @@ async def _interleave(rounds: list[list[Sending]], truth: Store, method: Method)
 
     events: list[Anomaly] = []
     for item in series_of(SERIES):
-        state = await state_of(truth, item, method)
-        if state:
-            replayed, raised = _replay(item, state, method)
-            assert struct.pack(f"<{len(state)}d", *state) == replayed
+        (stored,) = await truth.read(item.partition, [item])
+        if stored is not None:
+            replayed, raised = _replay(item, stored, method)
+            assert await state_of(truth, item, method) == replayed
             events += raised
     outbox = await truth.anomalies(0, 1000)
     raised = [event for event in events if event.kind is Kind.RAISED]
@@ -262,7 +263,7 @@ async def _send(
     while True:
         group = Group(
             [series[pod][s] for s, _, _ in sending.samples],
-            [START_MS + 1000.0 * t for _, t, _ in sending.samples],
+            [START_MS + STEPS_MS[s] * t for s, t, _ in sending.samples],
             [sent[s, t] for s, t, _ in sending.samples],
         )
         task = asyncio.ensure_future(pods[pod].commit(group))
@@ -283,12 +284,11 @@ async def _send(
             return
 
 
-def _replay(series: Series, state: list[float], method: Method) -> tuple[bytes, list[Anomaly]]:
+def _replay(series: Series, stored: bytes, method: Method) -> tuple[bytes, list[Anomaly]]:
     """Feed the samples of a state's ring, in commit order, to one pod that meets no trouble."""
     layout = method.layout(WINDOW)
-    held, ring = int(state[COUNT - SHAPE]), len(state) - 2 * WINDOW
-    values = array("d", state[ring : ring + 2 * held : 2])
-    times = array("d", state[ring + 1 : ring + 2 * held : 2])
+    times, values = samples_in(stored, layout, method)
+    held = len(times)
     block = blank_blocks(layout)
     scores = score_group(
         block, layout, method, array("i", [0]) * held, times, values, Rulebook((RULES,))
@@ -296,5 +296,4 @@ def _replay(series: Series, state: list[float], method: Method) -> tuple[bytes, 
     about = [Context(series, times[i], values[i], RULES, method, "None", 0.0) for i in range(held)]
     events = [anomaly(scores, i, about[i]) for i in scores.raised]
     events += [recovery(scores, ended, about[ended.position]) for ended in scores.ended]
-    replayed = state_in(bytes(block.cast("B")), layout, method)
-    return struct.pack(f"<{len(replayed)}d", *replayed), events
+    return state_in(bytes(block.cast("B")), layout, method), events

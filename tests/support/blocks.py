@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
+
+from anomaly_dataplane.detectors import stamps
 from anomaly_dataplane.detectors.clock import UTC_CLOCK
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.state.journal import catch_up
@@ -16,12 +19,25 @@ def blank_blocks(layout: Layout, count: int = 1) -> memoryview[float]:
     return slab
 
 
-def state_in(stored: bytes, layout: Layout, method: Method) -> list[float]:
+def opened(stored: bytes, layout: Layout, method: Method) -> memoryview[float]:
+    """A stored block of this layout as a pod has it that reads it."""
+    block = memoryview(bytearray(stored.ljust(layout.size_bytes, b"\0"))).cast("d")
+    catch_up(block, layout, method, UTC_CLOCK)
+    return block
+
+
+def state_in(stored: bytes, layout: Layout, method: Method) -> bytes:
     """The state that a stored block of this layout holds, however commits divided its samples.
 
     Without the version and the journal, which differ where the division did.
     """
-    block = memoryview(bytearray(stored)).cast("d")
-    catch_up(block, layout, method, UTC_CLOCK)
-    marks = float(int(block[MARKS]) & ~PENDING_MASK)
-    return [*block[SHAPE:MARKS], marks, *block[layout.hot_at :]]
+    block = opened(stored, layout, method)
+    block[MARKS] = float(int(block[MARKS]) & ~PENDING_MASK)
+    return bytes(block[SHAPE : MARKS + 1]) + bytes(block[layout.hot_at :])
+
+
+def samples_in(stored: bytes, layout: Layout, method: Method) -> tuple[array[float], array[float]]:
+    """Times and values of the samples in a stored block's ring, by slot."""
+    block = opened(stored, layout, method)
+    times = stamps.unfold(block, layout)
+    return times, array("d", block[layout.ring_at : layout.ring_at + len(times)])

@@ -28,10 +28,9 @@ from anomaly_dataplane.contract.runtime import PATH_METRICS, PATH_READYZ
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.journal import catch_up
-from anomaly_dataplane.state.layout import COUNT
 from anomaly_dataplane.store import Totals
 from anomaly_dataplane.store.connect import connect
+from blocks import samples_in
 from exposition import metric_in
 from polling import eventually
 from redis_server import RedisServer, free_port, redis_server
@@ -228,12 +227,7 @@ class Stack:
         detection = self.config.detection
         method = METHODS[detection.method]
         layout = method.layout(detection.window)
-        # A block is stored as far as it has been written.
-        block = memoryview(bytearray(stored.ljust(layout.size_bytes, b"\0"))).cast("d")
-        catch_up(block, layout, method)
-        held = min(int(block[COUNT]), layout.window)
-        slots = [layout.ring_at + 2 * i for i in range(held)]
-        return {block[at + 1]: block[at] for at in slots}
+        return dict(zip(*samples_in(stored, layout, method), strict=True))
 
 
 @contextmanager

@@ -98,7 +98,7 @@ def test_what_the_store_has_leads_back_to_the_cached_block(
         assert loaded(a_working_set(method, window), a_series(), stored) == block
 
 
-@pytest.mark.parametrize(("method", "journal"), [(ZSCORE, 2), (FUSED, 8)])
+@pytest.mark.parametrize(("method", "journal"), [(ZSCORE, 4), (FUSED, 6)])
 def test_single_samples_are_written_next_to_the_scalars(method: Method, journal: int) -> None:
     """One short range a commit, until the journal is full: then hot fields and ring at once."""
     working_set, series = a_working_set(method, 30), a_series()
@@ -109,14 +109,12 @@ def test_single_samples_are_written_next_to_the_scalars(method: Method, journal:
 
     ranges = [[(offset, len(data) // 8) for offset, data in write.ranges] for write in writes]
     small = [[(0, JOURNAL + 2 * i)] for i in range(1, journal + 1)]
-    length = 2 * (journal + 1)
-    turns = [layout.ring_at + 2 * (4 + i * (journal + 1)) for i in range(2)]
-    assert ranges == [
-        *small,
-        [(0, layout.cold_at), (turns[0], length)],
-        *small,
-        [(0, layout.cold_at), (turns[1], length)],
-    ]
+    full = []
+    for first in (4, 4 + journal + 1):
+        words = first // 2, (first + journal) // 2 - first // 2 + 1
+        turn = (layout.ring_at + first, journal + 1), (layout.times_at + words[0], words[1])
+        full.append([(0, layout.cold_at), *turn])
+    assert ranges == [*small, full[0], *small, full[1]]
 
 
 def test_season_bins_are_written_only_when_the_half_hour_changes() -> None:
@@ -129,10 +127,11 @@ def test_season_bins_are_written_only_when_the_half_hour_changes() -> None:
     later = add(working_set, series, 1, 5401)
 
     assert [len(write.ranges) for write in same] == [1, 1]
-    (_, hot), (bins, two), (ring, three) = later.ranges
+    (_, hot), (bins, two), (ring, three), (times, words) = later.ranges
     assert len(hot) == 8 * layout.cold_at
     assert (bins, len(two)) == (layout.cold_at + 2 * 2, 8 * 2)
-    assert (ring, len(three)) == (layout.ring_at + 2 * 4, 8 * 6)
+    assert (ring, len(three)) == (layout.ring_at + 4, 8 * 3)
+    assert (times, len(words)) == (layout.times_at + 2, 8 * 2)
 
 
 def test_the_first_commit_of_a_day_puts_the_expiry_off() -> None:

@@ -16,17 +16,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from anomaly_dataplane.contract.config import Method
-from anomaly_dataplane.detectors.clock import UTC_CLOCK
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.errors import BufferFull, Draining, StoreUnavailable
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Batch, Code, Verdicts
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.journal import catch_up
-from anomaly_dataplane.state.layout import COUNT
 from anomaly_dataplane.store import Store
 from anomaly_dataplane.store.memory_store import MemoryStore
 from anomaly_dataplane.workers import Workers
+from blocks import samples_in
 from faulty_store import Fault, FaultyStore
 from samples import START_MS, ZSCORE, a_config, a_series
 from virtual_time import VirtualTime
@@ -206,9 +204,8 @@ class Interleavings(RuleBasedStateMachine):
         times = []
         for series in self.series:
             (stored,) = await self.memory.read(series.partition, [series])
-            block = memoryview(bytearray(stored or LAYOUT.size_bytes)).cast("d")
-            catch_up(block, LAYOUT, METHODS[Method.ZSCORE], UTC_CLOCK)
-            times.append([block[LAYOUT.ring_at + 2 * i + 1] for i in range(int(block[COUNT]))])
+            found, _ = samples_in(stored or b"", LAYOUT, METHODS[Method.ZSCORE])
+            times.append(found.tolist())
         return times
 
 

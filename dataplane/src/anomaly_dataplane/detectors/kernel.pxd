@@ -3,14 +3,14 @@ cimport cython
 from cpython.array cimport array
 from libc cimport math
 
-from anomaly_dataplane.detectors cimport alarm, pointers, steps, transform, window
+from anomaly_dataplane.detectors cimport alarm, pointers, stamps, steps, transform, window
 
 cdef Py_ssize_t ALARM, COUNT, EPISODE, HORIZON, M2, MARKS, MEAN, NEWEST, RAW
 cdef Py_ssize_t COUNT_ABOVE, COUNT_BELOW, EXCLUDED, GAP, HIGHEST, LATENESS, LOWEST
 cdef Py_ssize_t MIN_ABS_DEVIATION, MIN_REL_DEVIATION, MIN_SAMPLES, SCORE, SIGMA, TRANSFORM
 cdef Py_ssize_t UNLEARNT, WIDTH
 cdef int FAMILY, MADE_BY, VALID
-cdef double NAN
+cdef double NAN, REACH
 cdef int UNCHANGED, OUT_OF_RANGE, ENDED, REPORTING, RESTARTED
 cdef int _WARMING, _OUTLIER, _DUPLICATE, _LATE, _CLOSED
 cdef double _LARGEST_COUNT
@@ -68,7 +68,8 @@ cdef void _check_rules(
     int* rule_rows, int* owners, Py_ssize_t size, Py_ssize_t known, Py_ssize_t rules
 ) except *
 cdef int _refusal(
-    double* s, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t held, double time, double lateness
+    double* s, unsigned int* w, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window,
+    Py_ssize_t held, double time, double lateness,
 ) noexcept nogil
 @cython.locals(size=double)
 cdef bint _counts(

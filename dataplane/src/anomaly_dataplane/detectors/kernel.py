@@ -10,7 +10,7 @@ import math
 from array import array
 from typing import TYPE_CHECKING
 
-from anomaly_dataplane.detectors import alarm, pointers, steps, transform, window
+from anomaly_dataplane.detectors import alarm, pointers, stamps, steps, transform, window
 from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
 from anomaly_dataplane.detectors.numbers import (
     COUNT_ABOVE,
@@ -59,6 +59,7 @@ from anomaly_dataplane.state.layout import (
     NEWEST,
     OUT_OF_RANGE,
     RAW,
+    REACH,
     STALE_BIT,
     VALID,
     VALID_MASK,
@@ -104,7 +105,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
     out = _blank(size)
     if size == 0:
         return out
-    s = pointers.block_doubles(slab)
+    s, w = pointers.block_doubles(slab), pointers.block_words(slab)
     owners, when, what = pointers.ints(slots), pointers.doubles(times), pointers.doubles(values)
     codes, rows, ns = pointers.octets(out.codes), pointers.ints(out.rows), pointers.longs(out.n)
     zs, means, stds = pointers.doubles(out.z), pointers.doubles(out.mean), pointers.doubles(out.std)
@@ -145,7 +146,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
             # Of a series that goes on, or is not known, it says nothing.
             code = _CLOSED if count == 0 or time <= s[base + NEWEST] else 0
         else:
-            code = _refusal(s, base, ring, held, time, book[rule + LATENESS])
+            code = _refusal(s, w, base, ring, length, held, time, book[rule + LATENESS])
         if code > 0:
             codes[i] = code
             rows[i] = UNCHANGED
@@ -201,6 +202,10 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
                 out.ended.append(Ended(i, REPORTING, 0, False, newest, 0.0, 0.0, value))
             marks &= ~(STALE_BIT | CLOSED_BIT)
 
+        if count > 0 and time - newest > REACH:
+            stamps.raise_horizon(s, w, base, ring, length, held, math.floor(time) - REACH)
+            restarted[row] = 1
+
         valid = (marks >> VALID) & VALID_MASK
         ahead = count == 0 or time > newest
         x = transform.change(
@@ -246,10 +251,11 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
             above = x >= mean
         if unlearnt and count > 0:
             # Seen, and nothing more. What is older and comes only now, a repeat too, is late.
-            s[base + HORIZON] = max(s[base + HORIZON], time)
+            s[base + MARKS] = marks
+            if stamps.raise_horizon(s, w, base, ring, length, held, time):
+                restarted[row] = 1
             if ahead:
                 s[base + NEWEST] = time
-            s[base + MARKS] = marks
             skipped[row] += 1
             continue
         score = 0.0
@@ -286,7 +292,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
                 _tell(out, s, base, i, score, family, weight, threshold, x)
             elif outcome > alarm.RAISED:
                 _tell_end(out, s, base, i, outcome, score, threshold, x)
-        after = window.insert(s, base, ring, length, learnt, time, valid)
+        after = window.insert(s, w, base, ring, length, learnt, time, valid)
         if after != valid:
             s[base + MARKS] += (after - valid) * VALID_ONE
     if total < size:
@@ -433,13 +439,20 @@ def _check_rules(
 
 
 def _refusal(
-    s: memoryview[float], base: int, ring: int, held: int, time: float, lateness: float
+    s: memoryview[float],
+    w: memoryview[int],
+    base: int,
+    ring: int,
+    window: int,
+    held: int,
+    time: float,
+    lateness: float,
 ) -> int:
     """The code of a sample that is a repeat or too late, 0 of one to accept."""
     if held == 0 or time > s[base + NEWEST]:
         return 0
     # The newest is not in the ring if it was not learnt.
-    if time == s[base + NEWEST] or window.holds(s, base + ring, held, time):
+    if time == s[base + NEWEST] or stamps.holds(s, w, base, ring, window, held, time):
         return _DUPLICATE
     if time < s[base + NEWEST] - lateness or time <= s[base + HORIZON]:
         return _LATE

@@ -18,6 +18,10 @@ cdef inline double* block_doubles(memoryview slab) except NULL:
     return <double*> view.buf
 
 
+cdef inline unsigned int* block_words(memoryview slab) except NULL:
+    return <unsigned int*> block_doubles(slab)
+
+
 cdef inline double* doubles(array column) except? NULL:
     if column.ob_descr.typecode != c"d":
         raise TypeError(f"expected a column of typecode 'd', got {column.typecode!r}")

@@ -28,6 +28,11 @@ def block_doubles(slab: memoryview[float]) -> memoryview[float]:
     return slab
 
 
+def block_words(slab: memoryview[float]) -> memoryview[int]:
+    """The same slab as words of 32 bits."""
+    return block_doubles(slab).cast("B").cast("I")
+
+
 def doubles(column: array[float]) -> array[float]:
     """The items of a column of typecode 'd'.
 

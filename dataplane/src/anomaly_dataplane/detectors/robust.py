@@ -30,7 +30,7 @@ def evidence(s: memoryview[float], o: int, ring: int, held: int, x: float, t: fl
 
 def _valid(s: memoryview[float], ring: int, held: int) -> int:
     found = 0
-    for i in range(ring, ring + 2 * held, 2):
+    for i in range(ring, ring + held):
         if s[i] == s[i]:
             found += 1
     return found
@@ -51,7 +51,7 @@ def _quantile(  # noqa: C901  # two loops over the ring, of plain comparisons
     """
     low = high = 0.0
     some = False
-    for i in range(ring, ring + 2 * held, 2):
+    for i in range(ring, ring + held):
         value = abs(s[i] - middle) if folded else s[i]
         if value != value:
             continue
@@ -67,7 +67,7 @@ def _quantile(  # noqa: C901  # two loops over the ring, of plain comparisons
             pivot = low
         below = 0
         under, over = low, high
-        for i in range(ring, ring + 2 * held, 2):
+        for i in range(ring, ring + held):
             value = abs(s[i] - middle) if folded else s[i]
             if value <= pivot:
                 below += 1

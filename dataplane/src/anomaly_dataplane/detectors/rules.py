@@ -24,6 +24,7 @@ from anomaly_dataplane.detectors import numbers
 from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock, clock_of
 from anomaly_dataplane.matcher import Matcher
 from anomaly_dataplane.series import Series
+from anomaly_dataplane.state.layout import LATEST
 
 EVERY_ALARM = Alerting()
 """No persistence: one score at the threshold raises an anomaly."""
@@ -116,7 +117,7 @@ class Rules:
         row[numbers.MIN_REL_DEVIATION] = self.min_rel_deviation
         row[numbers.HOLD_OFF] = self.hold_off_samples
         row[numbers.REPEAT_AFTER] = self.repeat_after_samples
-        row[numbers.LATENESS] = self.lateness_ms
+        row[numbers.LATENESS] = min(self.lateness_ms, LATEST)
         row[numbers.CONSECUTIVE] = self.consecutive
         row[numbers.OUT_OF] = self.out_of
         row[numbers.ACCEPT_AFTER] = self.accept_after_samples

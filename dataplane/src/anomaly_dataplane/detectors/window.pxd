@@ -2,17 +2,18 @@
 cimport cython
 from libc cimport math
 
+from anomaly_dataplane.detectors cimport stamps
+
 cdef Py_ssize_t COUNT, HORIZON, M2, MEAN, NEWEST
-cdef double NAN
+cdef double NAN, REACH
 cdef double CANCELLATION, FLAT_SHARE, FLAT_SCALE, Z_LIMIT
 
 cpdef double scale(double mean, double std) noexcept nogil
 cpdef double z_score(double value, double mean, double std) noexcept nogil
-cdef bint holds(double* block, Py_ssize_t ring, Py_ssize_t held, double time) noexcept nogil
-@cython.locals(count=Py_ssize_t, place=Py_ssize_t, slot=Py_ssize_t, full=bint, leaves=bint)
+@cython.locals(count=Py_ssize_t, place=Py_ssize_t, slot=Py_ssize_t, full=bint, leaves=bint, left=double)
 cdef Py_ssize_t insert(
-    double* block, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window, double value, double time,
-    Py_ssize_t valid,
+    double* block, unsigned int* words, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window,
+    double value, double time, Py_ssize_t valid,
 ) noexcept nogil
 @cython.locals(held=Py_ssize_t, first=Py_ssize_t, i=Py_ssize_t, valid=Py_ssize_t)
 cdef void recompute(

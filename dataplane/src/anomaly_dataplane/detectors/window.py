@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NAN, NEWEST
+from anomaly_dataplane.detectors import stamps
+from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NAN, NEWEST, REACH
 
 CANCELLATION = 1e-2
 """Recompute when M2 falls below this share of its previous value: an excursion left the window."""
@@ -42,16 +43,9 @@ def z_score(value: float, mean: float, std: float) -> float:
     return deviation / sigma
 
 
-def holds(block: memoryview[float], ring: int, held: int, time: float) -> bool:
-    """Whether one of the `held` samples of a ring has exactly this time."""
-    for slot in range(held):  # noqa: SIM110  # a generator would not compile to a plain loop
-        if block[ring + 2 * slot + 1] == time:
-            return True
-    return False
-
-
 def insert(
     block: memoryview[float],
+    words: memoryview[int],
     base: int,
     ring: int,
     window: int,
@@ -63,6 +57,7 @@ def insert(
 
     Args:
         block: holds it.
+        words: the same as words of 32 bits.
         base: where it starts.
         ring: where the ring starts within it.
         window: slots of the ring.
@@ -75,13 +70,17 @@ def insert(
     """
     count = int(block[base + COUNT])
     place = count % window
-    slot = base + ring + 2 * place
+    slot = base + ring + place
     full = count >= window
     outgoing = block[slot]
     if full:
-        block[base + HORIZON] = max(block[base + HORIZON], block[slot + 1])
+        left = stamps.near(words, base, ring, window, place, block[base + HORIZON])
+        if left > block[base + HORIZON]:
+            block[base + HORIZON] = left
+    elif count == 0:
+        block[base + HORIZON] = math.floor(time) - REACH
     block[slot] = value
-    block[slot + 1] = time
+    stamps.put(block, words, base, ring, window, place, time)
     block[base + COUNT] = count + 1
     if count == 0 or time > block[base + NEWEST]:
         block[base + NEWEST] = time
@@ -116,7 +115,7 @@ def recompute(block: memoryview[float], base: int, ring: int, window: int) -> No
     first = base + ring
     origin = total = squares = 0.0
     valid = 0
-    for i in range(first, first + 2 * held, 2):
+    for i in range(first, first + held):
         value = block[i]
         if value == value:
             if valid == 0:
@@ -127,7 +126,7 @@ def recompute(block: memoryview[float], base: int, ring: int, window: int) -> No
         block[base + MEAN] = block[base + M2] = 0.0
         return
     mean = origin + total / valid
-    for i in range(first, first + 2 * held, 2):
+    for i in range(first, first + held):
         deviation = block[i] - mean
         if deviation == deviation:
             squares += deviation * deviation
@@ -137,6 +136,6 @@ def recompute(block: memoryview[float], base: int, ring: int, window: int) -> No
 
 def forget(block: memoryview[float], base: int, ring: int, window: int) -> None:
     """Keep the times of the samples in the ring, which tell repeats, and nothing of the values."""
-    for i in range(base + ring, base + ring + 2 * window, 2):
+    for i in range(base + ring, base + ring + window):
         block[i] = NAN
     block[base + MEAN] = block[base + M2] = 0.0

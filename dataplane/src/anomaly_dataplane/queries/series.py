@@ -6,7 +6,7 @@ Explaining opens the series' stored block as a committing pod would, and reads i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from anomaly_dataplane.contract.config import PipelineConfig
+from anomaly_dataplane.detectors import stamps
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.detectors.rules import TRANSFORMS, Rules
 from anomaly_dataplane.detectors.window import scale, z_score
@@ -101,12 +102,18 @@ class SeriesListHandler:
 
 @dataclass(frozen=True, slots=True)
 class OpenSeries:
-    """A series with its state as scoring sees it."""
+    """A series with its state as scoring sees it.
+
+    Attributes:
+        series: that was asked for.
+        block: its state.
+        pairs: (time, value) of the samples in its window, by time.
+        stored: the bytes that the store has.
+    """
 
     series: Series
     block: memoryview[float]
-    ring_at: int
-    held: int
+    pairs: Sequence[tuple[float, float]]
     stored: bytes
 
 
@@ -138,8 +145,9 @@ class Blocks:
         layout = working_set.layout
         at = series.slot * layout.doubles
         block = working_set.slab[at : at + layout.doubles]
-        held = min(int(block[COUNT]), layout.window)
-        return OpenSeries(series, block, layout.ring_at, held, stored or b"")
+        values = block[layout.ring_at : layout.times_at]
+        pairs = sorted(zip(stamps.unfold(block, layout), values, strict=False))
+        return OpenSeries(series, block, pairs, stored or b"")
 
 
 async def named(reader: Reader, identity: str) -> Series:
@@ -256,23 +264,15 @@ def explained(opened: OpenSeries, rules: Rules) -> Mapping[str, object]:
 
 def samples(opened: OpenSeries) -> list[dict[str, object]]:
     """The newest samples that are held, oldest first, as they were scored."""
-    pairs = [
-        (opened.block[at + 1], opened.block[at])
-        for at in range(opened.ring_at, opened.ring_at + 2 * opened.held, 2)
-    ]
     return [
         {"time": rfc3339(when), "value": None if what != what else what}
-        for when, what in sorted(pairs)[-_SHOWN_SAMPLES:]
+        for when, what in opened.pairs[-_SHOWN_SAMPLES:]
     ]
 
 
 def newest_value(opened: OpenSeries) -> float | None:
     """The newest sample's value as it was scored, None if it was not."""
-    pairs = [
-        (opened.block[at + 1], opened.block[at])
-        for at in range(opened.ring_at, opened.ring_at + 2 * opened.held, 2)
-    ]
-    value = max(pairs)[1] if pairs else None
+    value = opened.pairs[-1][1] if opened.pairs else None
     return None if value is None or value != value else value
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from array import array
 
-from anomaly_dataplane.detectors import pointers
+from anomaly_dataplane.detectors import pointers, stamps
 from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
 from anomaly_dataplane.detectors.kernel import learn
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.state.layout import (
     COUNT,
+    HORIZON,
     JOURNAL,
     LARGEST_COUNT,
+    LARGEST_TIME,
     MARKS,
+    NEWEST,
     PENDING_MASK,
     Layout,
 )
@@ -31,8 +34,16 @@ def sound(block: memoryview[float], layout: Layout) -> bool:
     count, marks = s[COUNT], s[MARKS]
     if not (0.0 <= marks < LARGEST_COUNT and 0.0 <= count < LARGEST_COUNT):
         return False
+    for known in (s[NEWEST], s[HORIZON]):
+        if not abs(known) < LARGEST_TIME:
+            return False
     pending = int(marks) & PENDING_MASK
-    return pending <= layout.journal and pending <= count
+    if pending > layout.journal or pending > count:
+        return False
+    for i in range(pending):  # noqa: SIM110  # a generator would not compile to a plain loop
+        if not abs(s[JOURNAL + 2 * i + 1]) < LARGEST_TIME:
+            return False
+    return True
 
 
 def catch_up(
@@ -48,7 +59,7 @@ def catch_up(
         method: whose fields it has.
         clock: of the season.
     """
-    s = pointers.block_doubles(block)
+    s, w = pointers.block_doubles(block), pointers.block_words(block)
     pending = int(s[MARKS]) & PENDING_MASK
     if pending == 0:
         return
@@ -61,6 +72,6 @@ def catch_up(
         what[0] = s[JOURNAL + 2 * i]
         when[0] = s[JOURNAL + 2 * i + 1]
         learn(block, layout, method, times, values, clock, min(first + i, window))
-        at = ring + 2 * ((first + i) % window)
-        s[at] = what[0]
-        s[at + 1] = when[0]
+        place = (first + i) % window
+        s[ring + place] = what[0]
+        stamps.put(s, w, 0, ring, window, place, when[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-NUMBER = 4
+NUMBER = 5
 """Of this layout. A block of another shape is migrated when it is next read."""
 
 DOUBLE = 8
@@ -19,14 +19,15 @@ SHAPE = 1  # what the rest of the block means: see Layout.shape
 NEWEST = 2  # newest accepted time, Unix milliseconds
 COUNT = 3  # samples put into this ring; the next one goes to slot COUNT mod window
 RAW = 4  # value of the newest sample as it was sent; what Delta and Rate start from
-HORIZON = 5  # newest time that ever left the ring; nothing at or before it is accepted
+HORIZON = 5  # newest time that ever left the ring, REACH before the newest at least; nothing at or
+# before it is accepted
 MEAN = 6  # of the values in the ring
 M2 = 7  # sum of their squared deviations from MEAN
 ALARM = 8  # whether and when to raise: the fields of a word, below
 EPISODE = 9  # Unix milliseconds of the event that began the last episode
 MARKS = 10  # what else is known of the series: the fields of a word, below
 JOURNAL = 11  # the last samples that stored ring and method's fields lack, then the method's
-# hot and cold fields, then the ring
+# hot and cold fields, then the ring: values, times, microseconds
 
 # ALARM is an integer of fields, lowest bits first. Of each there is where it starts, and what of
 # it is left once it was shifted down; of one that is a bit, the bit.
@@ -56,6 +57,15 @@ MADE_BY_MASK = 2**2 - 1
 CUMULATIVE_BIT = 2**46  # a protocol said that the series is a counter
 STALE_BIT = 2**47  # its silence was told, its return not
 CLOSED_BIT = 2**48  # the sender said that it has ended
+FINE_BIT = 2**49  # times in the ring have microseconds
+
+LATEST = 86_400_000.0
+"""Milliseconds that a sample may be behind the newest at most, whatever the rules allow."""
+
+REACH = 2.0**31 - 1.0 - LATEST
+"""Milliseconds, 23.9 days, that HORIZON may be behind the newest sample at most when the next one
+comes that is that far ahead: times in the ring are told apart by 32 bits (`detectors/stamps.py`).
+"""
 
 NAN = math.nan
 """In the ring, the value of a sample that only its time is kept of: neither scored nor learnt."""
@@ -72,15 +82,18 @@ START_OF_ALARM = float(NEVER + ARMED_BIT)
 LARGEST_COUNT = 2.0**53
 """Beyond it COUNT would no longer grow by one."""
 
+LARGEST_TIME = 2.0**53
+"""Milliseconds that no time reaches: they could not be told apart."""
+
 _NUMBER_UNIT = 2**24
 _METHOD_UNIT = 2**16
 
 
-_JOURNAL = 8
+_JOURNAL = 6
 """Samples in the journal of a method with fields of its own. Fewer bytes would be written with 8 to
 12; what it takes of the block is what keeps that inside one of the allocator's size classes."""
 
-_PLAIN_JOURNAL = 2
+_PLAIN_JOURNAL = 4
 """The same of a method without: only the write of a ring slot is saved."""
 
 _LARGEST_OFFSET = 2**16 - 1
@@ -99,7 +112,11 @@ class Layout:
         journal: samples that the journal holds.
         hot_at: where the method's hot fields start.
         cold_at: where its cold fields start.
-        ring_at: where the ring of (value, time) slots starts, in order of acceptance.
+        ring_at: where the ring starts, in order of acceptance: `window` values, then as many times
+            of 32 bits, then as many microseconds of 16 bits.
+        times_at: where its times start.
+        fractions_at: where its microseconds start. A block is stored without them until a time of
+            the series has some.
         doubles: length of a block in float64.
     """
 
@@ -112,26 +129,38 @@ class Layout:
     hot_at: int = field(init=False)
     cold_at: int = field(init=False)
     ring_at: int = field(init=False)
+    times_at: int = field(init=False)
+    fractions_at: int = field(init=False)
     doubles: int = field(init=False)
 
     def __post_init__(self) -> None:
         journal = min(_JOURNAL if self.hot else _PLAIN_JOURNAL, self.window)
         hot_at = JOURNAL + 2 * journal
         ring_at = hot_at + self.hot + self.cold
-        if ring_at + 2 * self.window > _LARGEST_OFFSET:
-            largest = (_LARGEST_OFFSET - ring_at) // 2
-            raise ValueError(f"a window of {self.window} samples; {largest} is the most")
+        times_at = ring_at + self.window
+        fractions_at = times_at + (self.window + 1) // 2
+        doubles = fractions_at + (self.window + 3) // 4
+        if doubles > _LARGEST_OFFSET:
+            largest = 4 * (_LARGEST_OFFSET - ring_at) // 7
+            raise ValueError(f"a window of {self.window} samples; about {largest} are the most")
         # Stored, not computed on each use: kernels ask for them once a group.
         object.__setattr__(self, "journal", journal)
         object.__setattr__(self, "hot_at", hot_at)
         object.__setattr__(self, "cold_at", hot_at + self.hot)
         object.__setattr__(self, "ring_at", ring_at)
-        object.__setattr__(self, "doubles", ring_at + 2 * self.window)
+        object.__setattr__(self, "times_at", times_at)
+        object.__setattr__(self, "fractions_at", fractions_at)
+        object.__setattr__(self, "doubles", doubles)
 
     @property
     def size_bytes(self) -> int:
-        """Length of a block in bytes."""
+        """Length of a block in a pod, in bytes."""
         return DOUBLE * self.doubles
+
+    @property
+    def stored_bytes(self) -> int:
+        """Length of a stored block in bytes, if no time of the series has microseconds."""
+        return DOUBLE * self.fractions_at
 
     @property
     def shape(self) -> float:

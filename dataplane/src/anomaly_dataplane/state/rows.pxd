@@ -2,11 +2,11 @@
 cimport cython
 from cpython.array cimport array
 
-from anomaly_dataplane.detectors cimport pointers
+from anomaly_dataplane.detectors cimport pointers, stamps
 from anomaly_dataplane.store cimport octets
 
-cdef Py_ssize_t COUNT, DOUBLE, JOURNAL, MARKS, VERSION, VERSION_BYTES
-cdef long long PENDING_MASK
+cdef Py_ssize_t COUNT, DOUBLE, JOURNAL, MARKS, NEWEST, VERSION, VERSION_BYTES
+cdef long long FINE_BIT, PENDING_MASK
 cdef int NAMED, TOUCH, WHOLE, _MOST_RANGES
 cdef array _INTS
 
@@ -27,7 +27,8 @@ cpdef list by_partition(array slots, array partitions, Py_ssize_t count)
     count=cython.longlong, before=cython.longlong, absent=bint,
     window=cython.longlong, doubles=Py_ssize_t, cold=int, ring=int, end=int,
     journal=cython.longlong, pending=cython.longlong, added=cython.longlong,
-    place=Py_ssize_t, taken=Py_ssize_t, sample=cython.longlong,
+    place=Py_ssize_t, taken=cython.longlong, sample=cython.longlong, time=double,
+    marks=cython.longlong, fine=bint, times=int, fractions=int, part=int, offset=int,
     unwritten=cython.longlong, first=cython.longlong, run=cython.longlong,
 )
 cpdef object describe(

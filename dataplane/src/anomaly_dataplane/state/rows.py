@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from array import array
 
-from anomaly_dataplane.detectors import pointers
+from anomaly_dataplane.detectors import pointers, stamps
 from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import (
     COUNT,
     DOUBLE,
+    FINE_BIT,
     JOURNAL,
     MARKS,
+    NEWEST,
     PENDING_MASK,
     VERSION,
     Layout,
@@ -24,8 +26,9 @@ from anomaly_dataplane.store import NAMED, TOUCH, VERSION_BYTES, WHOLE, Writes, 
 _INTS = array("i")
 
 
-_MOST_RANGES = 4
-"""Of a row: the hot fields, cold pieces, and the ring's run before and after its end."""
+_MOST_RANGES = 8
+"""Of a row: the hot fields, cold pieces, and of values, times and microseconds each the ring's run
+before and after its end."""
 
 
 def pin(
@@ -148,6 +151,7 @@ def describe(
         lengths=pointers.zeros(_INTS, _MOST_RANGES * size),
         memory=memory,
     )
+    w = pointers.block_words(slab)
     s, raw, rows = pointers.block_doubles(slab), octets.seen(memory), pointers.ints(selected)
     slots, counts = pointers.ints(changes.slots), pointers.longs(changes.count_before)
     firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
@@ -160,6 +164,7 @@ def describe(
     starts, lengths = pointers.ints(out.starts), pointers.ints(out.lengths)
     window, doubles = layout.window, layout.doubles
     journal, cold, ring = layout.journal, layout.cold_at, layout.ring_at
+    times, fractions = layout.times_at, layout.fractions_at
     end = 0
     for i in range(size):
         row = rows[i]
@@ -175,22 +180,27 @@ def describe(
         days[slot] = day
         offsets[end] = 0
         starts[end] = base
-        pending = int(s[base + MARKS]) & PENDING_MASK
+        marks = int(s[base + MARKS])
+        pending = marks & PENDING_MASK
+        fine = marks & FINE_BIT != 0
         added = count - before
         if new[slot] or restarted[row]:
             new[slot] = 0
             s[base + MARKS] -= pending
             flags[i] = WHOLE + NAMED if absent else WHOLE
-            lengths[end] = doubles
+            lengths[end] = doubles if fine else fractions
         elif lasts[row] < 0 and pending + added <= journal:
-            place = base + JOURNAL + 2 * pending
-            for sample in range(before, count):
-                taken = base + ring + 2 * (sample % window)
-                s[place] = s[taken]
-                s[place + 1] = s[taken + 1]
-                place += 2
+            place = JOURNAL + 2 * (pending + added)
+            lengths[end] = place
+            place += base
+            time = s[base + NEWEST]
+            for sample in range(count - 1, before - 1, -1):
+                taken = sample % window
+                time = stamps.near(w, base, ring, window, taken, time)
+                place -= 2
+                s[place] = s[base + ring + taken]
+                s[place + 1] = time
             s[base + MARKS] += added
-            lengths[end] = place - base
         else:
             s[base + MARKS] -= pending
             lengths[end] = cold
@@ -205,15 +215,18 @@ def describe(
                 unwritten = window
                 first = 0
             run = unwritten if unwritten < window - first else window - first
-            end += 1
-            offsets[end] = ring + 2 * first
-            starts[end] = base + offsets[end]
-            lengths[end] = 2 * run
-            if unwritten > run:
+            # A float64 holds one value, or two times, or the microseconds of four.
+            for part in range(3 if fine else 2):
+                offset = ring if part == 0 else times if part == 1 else fractions
                 end += 1
-                offsets[end] = ring
-                starts[end] = base + ring
-                lengths[end] = 2 * (unwritten - run)
+                offsets[end] = offset + (first >> part)
+                lengths[end] = ((first + run - 1) >> part) - (first >> part) + 1
+                starts[end] = base + offsets[end]
+                if unwritten > run:
+                    end += 1
+                    offsets[end] = offset
+                    lengths[end] = ((unwritten - run - 1) >> part) + 1
+                    starts[end] = base + offset
         end += 1
         ends[i] = end
     del out.offsets[end:], out.starts[end:], out.lengths[end:]

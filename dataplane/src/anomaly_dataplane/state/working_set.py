@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import cast
 
 from anomaly_dataplane.contract.config import Detection, Ingest
+from anomaly_dataplane.detectors import stamps
 from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
 from anomaly_dataplane.detectors.method import Method
 from anomaly_dataplane.detectors.rules import TRANSFORMS, Rulebook, Rules
@@ -19,7 +20,7 @@ from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import Begun, BlockCache
 from anomaly_dataplane.state.journal import catch_up, sound
-from anomaly_dataplane.state.layout import COUNT, MADE_BY, MADE_BY_MASK, MARKS, SHAPE, start
+from anomaly_dataplane.state.layout import MADE_BY, MADE_BY_MASK, MARKS, SHAPE, start
 from anomaly_dataplane.state.migration import migrate
 from anomaly_dataplane.state.rows import by_partition, describe
 from anomaly_dataplane.store import VERSION_BYTES, Writes
@@ -82,8 +83,8 @@ class WorkingSet:
         layout = self.layout
         slot = self._cache.admit(series)
         block, raw = self._cache.block(slot), self._cache.block_bytes(slot)
-        if stored is not None and len(stored) == layout.size_bytes:
-            raw[:] = stored
+        if stored is not None and layout.stored_bytes <= len(stored) <= layout.size_bytes:
+            raw[:] = stored.ljust(layout.size_bytes, b"\0")
             if block[SHAPE] == layout.shape and sound(block, layout):
                 catch_up(block, layout, self.method, self._clock)
                 return
@@ -105,10 +106,8 @@ class WorkingSet:
 
     def span_seconds(self, series: Series) -> float:
         """From the oldest to the newest sample in the window of a cached block."""
-        layout, block = self.layout, self._cache.block(series.slot)
-        held = min(int(block[COUNT]), layout.window)
-        times = block[layout.ring_at + 1 : layout.ring_at + 2 * held : 2]
-        return (max(times) - min(times)) / 1000.0 if held else 0.0
+        times = stamps.unfold(self._cache.block(series.slot), self.layout)
+        return (max(times) - min(times)) / 1000.0 if times else 0.0
 
     def transform(self, series: Series) -> str:
         """What the values of a cached block are made by."""
