@@ -18,7 +18,7 @@ from anomaly_dataplane.contract.runtime import (
 from device import START, Answer, call
 from kube import Kubectl, Manifest
 from mqtt_broker import PASSWORD, USERNAME, Broker, Publisher, mqtt_broker, password_file
-from pipelines import RESOURCE, Pipeline, noise
+from pipelines import LIGHT, RESOURCE, Pipeline, noise
 from polling import eventually
 from tools import environment
 
@@ -55,6 +55,7 @@ def pipeline(kubectl: Kubectl, ingress: str, broker: Broker) -> Iterator[Pipelin
     pipeline = Pipeline(kubectl, "guarded", ingress)
     pipeline.apply(
         {
+            **LIGHT,
             "autoscaling": {"enabled": False},
             "ingest": {"auth": {"tokenSecretRef": {"name": "senders"}}, "mqtt": mqtt},
         }
@@ -151,7 +152,7 @@ def names_and_restarts(pipeline: Pipeline) -> dict[str, int]:
     return {
         pod["metadata"]["name"]: status["restartCount"]
         for pod in pipeline.pods()
-        for status in pod["status"]["containerStatuses"]
+        for status in pod["status"].get("containerStatuses", ())
     }
 
 

@@ -14,7 +14,7 @@ from anomaly_dataplane.contract.runtime import PATH_INGEST
 from certificates import authority, tls_secret
 from device import Answer, call
 from kube import Kubectl
-from pipelines import RESOURCE, Pipeline, noise
+from pipelines import LIGHT, RESOURCE, Pipeline, noise
 from polling import eventually
 from secure import post
 from tools import environment
@@ -22,7 +22,7 @@ from tools import environment
 pytestmark = pytest.mark.e2e
 
 GATEWAY = {"name": "anomaly", "namespace": "projectcontour"}
-ONE = {"autoscaling": {"enabled": False}}
+ONE = {**LIGHT, "autoscaling": {"enabled": False}}
 SECONDS = itertools.count()
 
 

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from kube import Kubectl, Manifest, condition
-from pipelines import RESOURCE, Pipeline, noise
+from pipelines import LIGHT, RESOURCE, Pipeline, noise
 from polling import eventually
 
 pytestmark = pytest.mark.e2e
 
-SPEC: dict[str, Any] = {"autoscaling": {"minReplicas": 2, "maxReplicas": 3}}
+SPEC: dict[str, Any] = {**LIGHT, "autoscaling": {"minReplicas": 2, "maxReplicas": 3}}
 """Two replicas at least, so that there is a PodDisruptionBudget to lose, too."""
+
+FIXED: dict[str, Any] = {"replicas": 2, "autoscaling": {"enabled": False}}
 
 EDITS: dict[str, dict[str, Any]] = {
     "ConfigMap": {"data": {"pipeline.json": "{}"}},
@@ -117,7 +119,7 @@ def test_what_others_add_is_left_alone(pipeline: Pipeline) -> None:
 
 def test_what_is_switched_off_is_removed_and_comes_back(pipeline: Pipeline) -> None:
     """`expose: None` and no autoscaling prune Ingress and HPA; switching on restores them."""
-    pipeline.apply({"replicas": 2, "autoscaling": {"enabled": False}, "expose": {"type": "None"}})
+    pipeline.apply({**LIGHT, **FIXED, "expose": {"type": "None"}})
     eventually(
         "Ingress and HPA are gone",
         lambda: not pipeline.children(["ingresses", "horizontalpodautoscalers"]),

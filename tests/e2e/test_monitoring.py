@@ -12,13 +12,14 @@ import pytest
 from anomaly_operator.desired.alerts import ALERTS
 from device import call
 from kube import Kubectl, Manifest
-from pipelines import RESOURCE, Pipeline, noise
+from pipelines import LIGHT, RESOURCE, Pipeline, noise
 from polling import eventually
 from prometheus import Prometheus
 
 pytestmark = pytest.mark.e2e
 
 SPEC: dict[str, Any] = {
+    **LIGHT,
     "replicas": 2,
     "autoscaling": {"enabled": False},
     # What kube-prometheus-stack's Prometheus selects by, and this cluster's too.
@@ -83,7 +84,7 @@ def test_a_pipeline_without_the_label_is_not_taken_up(
 ) -> None:
     """So the label is what makes it work beside kube-prometheus-stack."""
     plain = Pipeline(pipeline.kubectl, "unlabelled", pipeline.ingress)
-    plain.apply({"monitoring": {"prometheusRule": False, "dashboard": False}})
+    plain.apply({**LIGHT, "monitoring": {"prometheusRule": False, "dashboard": False}})
     plain.await_ready()
     plain.await_condition("MonitoringConfigured", "True")
 

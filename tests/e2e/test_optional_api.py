@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kube import Kubectl, Manifest
-from pipelines import RESOURCE, Pipeline
+from pipelines import LIGHT, RESOURCE, Pipeline
 from polling import eventually
 from tools import environment
 
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 CRD = "servicemonitors.monitoring.coreos.com"
 SPEC: dict[str, Any] = {
+    **LIGHT,
     "autoscaling": {"enabled": False},
     "monitoring": {"labels": {"release": "kube-prometheus-stack"}},
 }

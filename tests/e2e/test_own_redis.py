@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kube import Kubectl
-from pipelines import RESOURCE, Pipeline, noise
+from pipelines import LIGHT, RESOURCE, Pipeline, noise
 from polling import eventually
 from redis_pods import run_server, secret
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 
 PASSWORD = "correct-horse"
 SPEC: dict[str, Any] = {
+    **LIGHT,
     "autoscaling": {"enabled": False},
     "redis": {
         "mode": "Standalone",

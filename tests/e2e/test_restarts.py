@@ -11,13 +11,14 @@ import pytest
 from anomaly_dataplane.contract.runtime import PATH_INGEST
 from device import Fleet
 from kube import Kubectl
-from pipelines import RESOURCE, Pipeline, noise
+from pipelines import LIGHT, RESOURCE, Pipeline, noise
 from polling import eventually
 from tools import environment
 
 pytestmark = pytest.mark.e2e
 
 SPEC: dict[str, Any] = {
+    **LIGHT,
     "replicas": 2,
     "autoscaling": {"enabled": False},
     "redis": {"managed": {"storage": {"size": "1Gi"}}},

@@ -11,12 +11,12 @@ import pytest
 from anomaly_dataplane.contract.runtime import PATH_INGEST
 from device import Fleet, call
 from kube import Kubectl
-from pipelines import RESOURCE, Pipeline, noise
+from pipelines import LIGHT, RESOURCE, Pipeline, noise
 from polling import eventually
 
 pytestmark = pytest.mark.e2e
 
-SPEC: dict[str, Any] = {"autoscaling": {"enabled": False}}
+SPEC: dict[str, Any] = {**LIGHT, "autoscaling": {"enabled": False}}
 RATE = 20.0
 
 
