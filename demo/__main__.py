@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
     options = _parser().parse_args(argv)
     console = Console()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # shells have background jobs ignore SIGINT
+        signal.signal(number, _interrupt)
     try:
         with _target(options, console) as target:
             session.run(target, QUICK if options.quick else FULL, console, keep=options.keep)
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
-    """Let SIGTERM unwind as Ctrl-C does, so that every process of ours is stopped."""
+    """Unwind as Ctrl-C does, so that every process of ours is stopped."""
     raise KeyboardInterrupt
 
 

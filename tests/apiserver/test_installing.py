@@ -295,7 +295,11 @@ def as_documented(admin: Kubectl, folder: Path) -> None:
         if "finalizers" in block
     ]
     (folder / "kubectl").symlink_to(admin.binary)
-    environ = {"PATH": f"{folder}:{os.environ['PATH']}", "KUBECONFIG": str(admin.kubeconfig)}
+    environ = {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "KUBECONFIG": str(admin.kubeconfig),
+        "HOME": str(folder),  # kubectl keeps its cache there
+    }
     subprocess.run(["sh", "-ec", commands], env=environ, check=True, timeout=90)
 
 
