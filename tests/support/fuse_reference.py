@@ -27,10 +27,19 @@ def clip(value: float, limit: float) -> float:
 class TailCalibrator:
     """Raw score >= 0 -> -log10 tail probability."""
 
-    __slots__ = ("excesses", "gap", "last_excess", "mean_excess", "mean_score", "quantile", "seen")
+    __slots__ = (
+        "excesses",
+        "gap",
+        "last_excess",
+        "mean_excess",
+        "mean_score",
+        "quantile",
+        "seen",
+        "shaped",
+    )
 
-    def __init__(self, gap: int = 20) -> None:
-        self.gap = gap
+    def __init__(self, gap: int = 20, shaped: bool = False) -> None:
+        self.gap, self.shaped = gap, shaped
         self.seen = self.excesses = 0
         self.quantile = self.mean_excess = self.mean_score = 0.0
         self.last_excess = -(10**9)
@@ -44,6 +53,11 @@ class TailCalibrator:
             elif self.mean_excess > 0.0:
                 known = min(self.excesses + 2.0, 50.0)
                 beyond = (score - q) / self.mean_excess
+                if self.shaped:
+                    shape = q / self.mean_excess / -math.log(TAIL_Q)
+                    if shape > 1.0:
+                        shape = min(0.4 + 0.6 * shape, 2.0)
+                    beyond = -math.log(TAIL_Q) * ((score / q) ** shape - 1.0)
                 rarity = known * math.log(1.0 + beyond / known) / LN10
                 evidence = min(TAIL_Q_EVIDENCE + rarity, EVIDENCE_CAP)
         rate = 1.0 / min(t + 1.0, HORIZON)
@@ -146,7 +160,7 @@ class Surprise:
 
     def __init__(self, first: float) -> None:
         self.base, self.weights, self.past = Baseline(first), [1.0] + [0.0] * 7, [0.0] * 8
-        self.smooth, self.tail = 0.0, TailCalibrator()
+        self.smooth, self.tail = 0.0, TailCalibrator(shaped=True)
 
     def evidence(self, x: float, t: int, rate: float) -> float:
         scale = self.base.scale()
@@ -195,12 +209,14 @@ class Flat:
 
     def __init__(self) -> None:
         self.seen, self.run, self.share = 0, 0, 0.0
-        self.longest = [0, 0]
+        self.longest = [0.0, 0.0]
 
     def evidence(self, repeats: bool, inside: bool) -> float:
         t, share = self.seen, self.share
         self.seen += 1
         self.share += (float(repeats) - share) / min(t + 1.0, HORIZON)
+        if share < 0.1:
+            self.longest = [run * (1.0 - 1.0 / HORIZON) for run in self.longest]
         if not repeats:
             self.longest = sorted([*self.longest, self.run])[1:]
             self.run = 0
@@ -215,7 +231,7 @@ class Flat:
 class Fuse:
     def __init__(
         self,
-        threshold: float = 6.0,
+        threshold: float = 5.7,
         hold_off: int = 15,
         rearm_fraction: float = 0.3,
         rearm_after: int = 240,
@@ -228,7 +244,7 @@ class Fuse:
         self.level, self.drift = Level(x, 0.15, 20), Level(x, 0.05, 100)
         self.flat = Flat()
         self.seasonal, self.surprise, self.volatility = Seasonal(ts), Surprise(x), Volatility(x)
-        self.jump_tail, self.previous = TailCalibrator(), x
+        self.jump_tail, self.previous = TailCalibrator(shaped=True), x
         self.low = self.high = self.global_mean = x
         self.global_var = 0.0
 
@@ -240,7 +256,9 @@ class Fuse:
         elif x < self.low:
             over = (self.low - x) / span if span > 0 else 1.0
             self.low = x
-        return 1.7 + 10.0 * min(over, 0.5) if over > 0.0 and t >= 50 else 0.0
+        if over <= 0.0 or t < 50:
+            return 0.0
+        return min(1.7 + 10.0 * min(over, 0.5), 1.0 + math.log10(t))
 
     def update(self, ts: float, x: float) -> tuple[float, bool]:
         t = self.seen

@@ -119,7 +119,8 @@ def test_an_event_in_steady_noise_is_found_soon(event: object, family: str | Non
     assert found
     if family is not None:
         families = {FUSED.families[raised[i].family] for i in found}
-        assert families & {family, "jump", "level", "range"}
+        # The first samples of a shift may be those of a spike, or of a greater variance.
+        assert families & {family, "jump", "level", "range", "volatility"}
 
 
 def stuck(at: float, start: int, length: int, seed: int = 3) -> list[float]:
@@ -223,6 +224,6 @@ def test_sensitivity_is_a_preset_and_an_explicit_score_wins() -> None:
         for each in (Sensitivity.HIGH, Sensitivity.MEDIUM, Sensitivity.LOW)
     ]
 
-    assert presets == [4.75, 6.0, 7.5]
+    assert presets == [4.5, 5.7, 7.2]
     assert Rules.of(Detection(method=Name.FUSED, score=7.25), ingest).alarm_score == 7.25
     assert Rules.of(Detection(method=Name.ZSCORE, score=7.25), ingest).alarm_score > 2.0

@@ -122,7 +122,7 @@ def test_a_preset_of_an_override_wins_over_the_score_of_all_others() -> None:
         method="Fused", score="7", overrides=[{"match": {"metric": "t"}, "sensitivity": "High"}]
     )
 
-    assert rules_of(book, a_series("t")).alarm_score == 4.75
+    assert rules_of(book, a_series("t")).alarm_score == 4.5
     assert rules_of(book, a_series("u")).alarm_score == 7.0
 
 

@@ -31,4 +31,4 @@ def evidence(s: memoryview[float], o: int, x: float, t: float) -> float:
         score = abs(short - s[o + LONG + baseline.MEAN]) / one
         limit = baseline.CLIP_SCALES * one
     baseline.learn(s, o + LONG, short, 1.0 / min(t + 1.0, tail.HORIZON), limit)
-    return min(tail.evidence(s, o + TAIL, score, t, GAP), CAP)
+    return min(tail.evidence(s, o + TAIL, score, t, GAP, False), CAP)

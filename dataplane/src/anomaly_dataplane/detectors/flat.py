@@ -2,8 +2,8 @@
 
 A stuck sensor or a stale cache sends what it sent before. A run of r repeats has the probability
 p**r, p being the share of repeats; since repeats come in bursts, it must also be twice as long as
-the second longest run so far. A value at the edge of all that was seen may rest there: nothing to
-count, a valve that is shut.
+the second longest run so far, which is forgotten only where repeats are rare. A value at the edge
+of all that was seen may rest there: nothing to count, a valve that is shut.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ WARM_UP = 100.0
 HORIZON = 2000.0
 LEAST_SHARE = 0.1
 """No repeat is rarer than this: eight of them are needed for one family to raise an anomaly."""
+FORGETTING = 1.0 - 1.0 / HORIZON
+"""Of runs, a sample, where repeats are rarer than LEAST_SHARE; others may come each night."""
 LEAST_CHANGES = 50.0
 """Samples within the horizon that repeat nothing, for a run to be something else than usual."""
 TIMES = 2.0
@@ -43,6 +45,9 @@ def evidence(
     share = s[o + SHARE]
     rate = 1.0 / min(t + 1.0, HORIZON)
     run = s[o + RUN]
+    if share < LEAST_SHARE:
+        s[o + LONGEST] *= FORGETTING
+        s[o + SECOND] *= FORGETTING
     if x != previous or t == 0.0:
         s[o + SHARE] = share - rate * share
         if run > 0.0:

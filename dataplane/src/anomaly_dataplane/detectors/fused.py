@@ -82,6 +82,8 @@ def step(  # noqa: C901  # a vote after the other
     e_surprise = surprise.evidence(s, o + SURPRISE, x, t, rate)
     e_volatility = volatility.evidence(s, o + VOLATILITY, x, t, variance)
     e_record = record.evidence(s, o + RECORD, x, t)
+    if e_record > 0.0:
+        e_record = min(e_record, record.most(t))
     low, high = s[o + RECORD + record.LOW], s[o + RECORD + record.HIGH]
     e_flat = flat.evidence(s, o + FLAT, x, since, previous, low, high)
 

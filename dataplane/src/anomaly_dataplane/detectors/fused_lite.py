@@ -43,6 +43,7 @@ def step(s: memoryview[float], o: int, x: float) -> tuple[float, int, int, float
             family = 1
     vote = record.evidence(s, o + RECORD, x, t) - fused.EVIDENCE_OFFSET
     if vote > 0.0:
+        vote = min(vote, record.most(t) - fused.EVIDENCE_OFFSET)
         score += vote
         if vote > best:
             best = vote

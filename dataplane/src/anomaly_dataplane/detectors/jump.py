@@ -18,4 +18,4 @@ def evidence(s: memoryview[float], o: int, x: float, t: float) -> float:
     """Evidence of `x`, then learn it."""
     step = abs(x - s[o + PREVIOUS])
     s[o + PREVIOUS] = x
-    return tail.evidence(s, o + TAIL, step, t, tail.GAP)
+    return tail.evidence(s, o + TAIL, step, t, tail.GAP, True)

@@ -28,4 +28,4 @@ def evidence(s: memoryview[float], o: int, x: float, t: float, rate: float) -> f
         score = abs(short - s[o + LONG + baseline.MEAN]) / one
         limit = baseline.CLIP_SCALES * one
     baseline.learn(s, o + LONG, short, rate, limit)
-    return tail.evidence(s, o + TAIL, score, t, tail.GAP)
+    return tail.evidence(s, o + TAIL, score, t, tail.GAP, False)

@@ -25,7 +25,7 @@ def evidence(s: memoryview[float], o: int, ring: int, held: int, x: float, t: fl
         middle = _quantile(s, ring, held, valid // 2, 0.0, False)
         spread = _quantile(s, ring, held, valid // 2, middle, True)
         score = abs(x - middle) / (STD_PER_MAD * spread + 1e-12 + 1e-3 * abs(middle))
-    return tail.evidence(s, o + TAIL, score, t, tail.GAP)
+    return tail.evidence(s, o + TAIL, score, t, tail.GAP, False)
 
 
 def _valid(s: memoryview[float], ring: int, held: int) -> int:

@@ -233,9 +233,9 @@ _NUMBERS = {
 
 
 _SCORES = {
-    Sensitivity.HIGH: {Method.FUSED: 4.75, Method.RANGE: 2.2},
-    Sensitivity.MEDIUM: {Method.FUSED: 6.0, Method.RANGE: 2.7},
-    Sensitivity.LOW: {Method.FUSED: 7.5, Method.RANGE: 3.7},
+    Sensitivity.HIGH: {Method.FUSED: 4.5, Method.FUSED_LITE: 3.0, Method.RANGE: 2.2},
+    Sensitivity.MEDIUM: {Method.FUSED: 5.7, Method.FUSED_LITE: 3.75, Method.RANGE: 2.7},
+    Sensitivity.LOW: {Method.FUSED: 7.2, Method.FUSED_LITE: 5.0, Method.RANGE: 3.7},
 }
 """Measured on NAB and KPI series; docs/detection.md has what each finds and costs. `Range` wants a
 record that goes beyond all values before by 5, 10 or 20 % of their span."""

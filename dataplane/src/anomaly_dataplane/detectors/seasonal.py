@@ -108,7 +108,7 @@ def evidence(
     s[o + BIN_MEAN] = mean + rate * r
     s[o + BIN_DEVIATION] = deviation + rate * (abs(r) - deviation)
     s[o + BIN_COUNT] = count + 1.0
-    return tail.evidence(s, o + TAIL, score, t, tail.GAP)
+    return tail.evidence(s, o + TAIL, score, t, tail.GAP, False)
 
 
 def _count(s: memoryview[float], counts: int, of: int) -> float:

@@ -50,4 +50,4 @@ def evidence(s: memoryview[float], o: int, x: float, t: float, rate: float) -> f
     limit = baseline.CLIP_SCALES * one if t > 30.0 else baseline.UNLIMITED
     baseline.learn(s, o + BASE, x, rate, limit)
     s[o + SMOOTH] += max(1.0 / (t + 1.0), SMOOTHING) * (score - s[o + SMOOTH])
-    return tail.evidence(s, o + TAIL, s[o + SMOOTH], t, tail.GAP)
+    return tail.evidence(s, o + TAIL, s[o + SMOOTH], t, tail.GAP, True)

@@ -4,6 +4,10 @@ Robbins-Monro estimate of the 95 % quantile, exponential tail of the declustered
 (peaks over threshold: Siffer et al., KDD 2017, with the exponential case of the tail). Its mean is
 known from a few excesses only, so rarity is that of the predictive distribution, whose tail is
 heavier: (1 + y/n)**-n in place of exp(-y) after n excesses.
+
+The same two numbers tell how the tail bends: a mean excess that is large for the quantile means a
+heavy one. A shaped tail is that of the Weibull distribution which leaves the quantile with this
+mean excess: about a square in the exponent for Gaussian scores, a power for those of Pareto.
 """
 
 from __future__ import annotations
@@ -26,6 +30,13 @@ HORIZON = 2000.0
 """Forgetting of baselines and calibrators, in samples."""
 TAIL_SHARE = 0.05
 TAIL_EVIDENCE = -math.log10(TAIL_SHARE)
+TAIL_NATS = -math.log(TAIL_SHARE)
+LIGHTER = 0.6
+"""Share of what the shape is beyond 1 that is believed: it is known from a few excesses."""
+MOST_SHAPE = 2.0
+"""That of Gaussian scores; nothing that is measured has a lighter tail."""
+FAR = 1e100
+"""Quantiles beyond which a score is no rarer, so that powers are finite."""
 EVIDENCE_CAP = 12.0
 WARM_UP = 100.0
 GAP = 20.0
@@ -33,7 +44,9 @@ GAP = 20.0
 LN10 = math.log(10.0)
 
 
-def evidence(s: memoryview[float], o: int, score: float, t: float, gap: float) -> float:
+def evidence(
+    s: memoryview[float], o: int, score: float, t: float, gap: float, shaped: bool
+) -> float:
     """Evidence of `score` >= 0, the calibrator at `o` then learning it.
 
     Args:
@@ -42,6 +55,7 @@ def evidence(s: memoryview[float], o: int, score: float, t: float, gap: float) -
         score: the family's raw score.
         t: samples that the calibrator has seen.
         gap: samples between excesses that count as two.
+        shaped: whether the tail bends as the series' scores do; else it is exponential.
 
     Returns:
         0 to EVIDENCE_CAP; 0 while it warms up.
@@ -55,7 +69,13 @@ def evidence(s: memoryview[float], o: int, score: float, t: float, gap: float) -
             found = TAIL_EVIDENCE * score / quantile
         elif mean_excess > 0.0:
             known = min(s[o + EXCESSES] + KNOWN, MOST_KNOWN)
-            rarity = known * math.log1p((score - quantile) / mean_excess / known) / LN10
+            nats = (score - quantile) / mean_excess
+            if shaped:
+                shape = quantile / (TAIL_NATS * mean_excess)
+                if shape > 1.0:
+                    shape = min(1.0 + LIGHTER * (shape - 1.0), MOST_SHAPE)
+                nats = TAIL_NATS * (math.pow(min(score / quantile, FAR), shape) - 1.0)
+            rarity = known * math.log1p(nats / known) / LN10
             found = min(TAIL_EVIDENCE + rarity, EVIDENCE_CAP)
     rate = 1.0 / min(t + 1.0, HORIZON)
     bounded = score
