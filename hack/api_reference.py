@@ -102,8 +102,8 @@ def limits(node: Schema) -> str:
     low, high = node.get("minimum"), node.get("maximum")
     if low is None or high is None:
         rules = " ".join(rule["message"] for rule in node.get("x-kubernetes-validations", ()))
-        found = re.search(r"from ([0-9][0-9.a-z]*) to ([0-9][0-9.a-z]*)", " ".join(rules.split()))
-        low, high = found.groups() if found else (None, None)
+        found = re.search(r"from ([0-9][0-9.a-z+]*) to ([0-9][0-9.a-z+]*)", " ".join(rules.split()))
+        low, high = (end.replace("+", "") for end in found.groups()) if found else (None, None)
     if low is not None:
         parts.append(f"Allowed: {low} to {high}.")
     return " ".join(parts)
