@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaly_dataplane.ingest.timestamps import BadTimestamp, milliseconds, rfc3339
+from anomaly_dataplane.ingest.timestamps import (
+    BadTimestamp,
+    milliseconds,
+    next_untimed,
+    of_clock,
+    rfc3339,
+)
 
 MOMENT_US = 1_767_225_600_123_457
 
@@ -59,6 +65,16 @@ def test_what_is_no_timestamp_is_named(raw: float | str, reason: str) -> None:
 def test_milliseconds_pass_unchanged(time_ms: int) -> None:
     """Whole milliseconds lose nothing to rounding."""
     assert milliseconds(time_ms) == time_ms
+
+
+@given(st.floats(1e9, 4e9), st.integers(1, 200))
+def test_samples_without_a_time_are_a_microsecond_apart(seconds: float, samples: int) -> None:
+    """However the clock's reading lies between two, and however many there are."""
+    time_ms = first_ms = of_clock(seconds)
+    for _ in range(samples):
+        time_ms = next_untimed(time_ms)
+    assert round(time_ms * 1e3) - round(first_ms * 1e3) == samples
+    assert milliseconds(time_ms * 1e3) == time_ms
 
 
 @given(st.integers(0, 253_402_300_799_999))

@@ -21,6 +21,7 @@ from anomaly_dataplane.ingest.protocol import Call, Dialect
 from anomaly_dataplane.ingest.receipts import REPLAYED_HEADERS, Receipts
 from anomaly_dataplane.ingest.reply import Reply
 from anomaly_dataplane.ingest.series_limit import OVER_LIMIT, SeriesLimit
+from anomaly_dataplane.ingest.timestamps import of_clock
 from anomaly_dataplane.sample import Batch, Code, Verdicts
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.layout import NAN
@@ -70,7 +71,7 @@ class Intake:
             BadPayload: nothing of it can be used.
             Refused: it cannot be taken now.
         """
-        now_ms = self._wall_clock() * 1e3
+        now_ms = of_clock(self._wall_clock())
         parsed, verdicts = self.offer(call.parse(body, now_ms), now_ms)
         return Taken(parsed, verdicts, call, started)
 
@@ -83,7 +84,7 @@ class Intake:
             BadPayload: nothing of it can be used, or the key came with another body before.
             Refused: it cannot be taken now.
         """
-        now_ms = self._wall_clock() * 1e3
+        now_ms = of_clock(self._wall_clock())
         # First, so that a body that nobody can use leaves its key to the one that is mended.
         parsed = call.parse(body, now_ms)
         receipt = await receipts.first(path, key, body, now_ms)

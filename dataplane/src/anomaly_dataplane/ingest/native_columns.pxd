@@ -1,7 +1,7 @@
 # The C types of native_columns.py.
 cimport cython
 
-cdef double MICROSECONDS_BELOW, MILLISECONDS_BELOW, SECONDS_BELOW, UNTIMED_STEP_MS
+cdef double MICROSECONDS_BELOW, MILLISECONDS_BELOW, SECONDS_BELOW
 cdef object NO_LABELS
 cdef bytes _NO_TEXT
 

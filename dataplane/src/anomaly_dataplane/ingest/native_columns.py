@@ -11,8 +11,8 @@ from anomaly_dataplane.ingest.timestamps import (
     MICROSECONDS_BELOW,
     MILLISECONDS_BELOW,
     SECONDS_BELOW,
-    UNTIMED_STEP_MS,
     milliseconds,
+    next_untimed,
 )
 from anomaly_dataplane.sample import Batch
 
@@ -46,7 +46,7 @@ def columns(samples: list[Sample], known: KnownSeries, now_ms: float) -> Batch:
         raw = sample.timestamp
         if raw is None:
             times.append(untimed_ms)
-            untimed_ms += UNTIMED_STEP_MS
+            untimed_ms = next_untimed(untimed_ms)
             continue
         if isinstance(raw, str):
             times.append(milliseconds(raw))

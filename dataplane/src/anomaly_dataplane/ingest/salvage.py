@@ -13,7 +13,7 @@ from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.ingest.known_series import KnownSeries
 from anomaly_dataplane.ingest.native_sample import EXAMPLE, check_sample
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
-from anomaly_dataplane.ingest.timestamps import UNTIMED_STEP_MS
+from anomaly_dataplane.ingest.timestamps import next_untimed
 from anomaly_dataplane.sample import Batch
 
 _MARKS_PER_SAMPLE = 25
@@ -58,7 +58,7 @@ def salvage(
             continue
         if time_ms is None:
             time_ms = untimed_ms
-            untimed_ms += UNTIMED_STEP_MS
+            untimed_ms = next_untimed(untimed_ms)
         batch.series.append(series)
         batch.times.append(time_ms)
         batch.values.append(value)

@@ -13,7 +13,7 @@ import msgspec
 
 from anomaly_dataplane.ingest.known_series import checked_series
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
-from anomaly_dataplane.ingest.timestamps import UNTIMED_STEP_MS, BadTimestamp, milliseconds
+from anomaly_dataplane.ingest.timestamps import BadTimestamp, milliseconds, next_untimed
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series, SeriesTable
 
@@ -84,7 +84,7 @@ class TelegrafParser:
                 batch.times.append(time_ms)
                 batch.values.append(number)
             if metric.timestamp is None:
-                now_ms += UNTIMED_STEP_MS
+                now_ms = next_untimed(now_ms)
         return parsed
 
     def _series(self, metric: _Metric, field: str) -> Series:

@@ -15,9 +15,6 @@ MICROSECONDS_BELOW = 5e15
 """A number is read as seconds, ms, us or ns by its size: the bounds of InfluxDB's `auto`, which put
 every unit between 1970 (seconds), or the spring of 1970 (the others), and the year 2128."""
 
-UNTIMED_STEP_MS = 0.001
-"""Between samples without timestamp in one request: they are several, not one and its repeats."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXAMPLES = "send seconds since 1970 (1767225600.5), or RFC 3339 with a zone (2026-01-01T00:00:00Z)"
 
@@ -48,6 +45,20 @@ def milliseconds(raw: float | str) -> float:
     if not 0 <= microseconds < math.inf:
         raise BadTimestamp(f"timestamp must not be before 1970, not {raw!r}; {_EXAMPLES}")
     return (microseconds + 0.5) // 1.0 / 1e3
+
+
+def of_clock(seconds: float) -> float:
+    """Unix milliseconds of a clock's reading, for samples without a timestamp."""
+    return (seconds * 1e6 + 0.5) // 1.0 / 1e3
+
+
+def next_untimed(time_ms: float) -> float:
+    """A microsecond later: samples without timestamp are several, not one and its repeats.
+
+    Rounded at each step, since a thousandth is no sum of powers of two: after forty of them two
+    would fall into one microsecond.
+    """
+    return (time_ms * 1e3 + 1.5) // 1.0 / 1e3
 
 
 def rfc3339(time_ms: float) -> str:

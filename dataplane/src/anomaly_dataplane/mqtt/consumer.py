@@ -21,6 +21,7 @@ from anomaly_dataplane.buffer import Buffer
 from anomaly_dataplane.errors import Draining, Refused
 from anomaly_dataplane.ingest.parsed import Cause, Parsed
 from anomaly_dataplane.ingest.series_limit import OVER_LIMIT
+from anomaly_dataplane.ingest.timestamps import of_clock
 from anomaly_dataplane.mqtt.connection import BrokerUnavailable, Connection, Terms
 from anomaly_dataplane.mqtt.messages import Message, MessageParser
 from anomaly_dataplane.mqtt.reports import RejectionLog
@@ -266,7 +267,7 @@ class Consumer:
         """
         if not messages:
             return
-        now_ms = self._wall_clock() * 1e3
+        now_ms = of_clock(self._wall_clock())
         try:
             parsed = self._admit(self._parser.parse(messages, now_ms), now_ms)
         except Exception:

@@ -17,7 +17,7 @@ from anomaly_dataplane.contract.topics import METRIC_LEVEL, Template, Topic
 from anomaly_dataplane.ingest.known_series import KnownSeries
 from anomaly_dataplane.ingest.native_sample import check_sample
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection
-from anomaly_dataplane.ingest.timestamps import UNTIMED_STEP_MS
+from anomaly_dataplane.ingest.timestamps import next_untimed
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series, SeriesTable
 
@@ -117,7 +117,7 @@ class MessageParser:
         batch = parsed.batch
         if time_ms is None:
             time_ms = self._untimed_ms
-            self._untimed_ms += UNTIMED_STEP_MS
+            self._untimed_ms = next_untimed(time_ms)
         batch.series.append(series)
         batch.times.append(time_ms)
         batch.values.append(value)

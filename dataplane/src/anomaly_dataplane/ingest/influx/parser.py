@@ -15,7 +15,7 @@ from anomaly_dataplane.ingest.influx import plain
 from anomaly_dataplane.ingest.influx.line import Line, end_of_line, read_line
 from anomaly_dataplane.ingest.known_series import checked_series
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
-from anomaly_dataplane.ingest.timestamps import UNTIMED_STEP_MS, BadTimestamp, milliseconds
+from anomaly_dataplane.ingest.timestamps import BadTimestamp, milliseconds, next_untimed
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series, SeriesTable
 
@@ -231,7 +231,7 @@ class _SlowWay:
     def _untimed(self) -> float:
         """Lines of one request are several samples, not one and its repeats."""
         time_ms = self._untimed_ms
-        self._untimed_ms += UNTIMED_STEP_MS
+        self._untimed_ms = next_untimed(time_ms)
         return time_ms
 
 
