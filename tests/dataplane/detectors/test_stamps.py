@@ -159,6 +159,33 @@ def test_a_series_that_is_not_learnt_for_months_keeps_its_guards() -> None:
     assert all(series.send(time) in (Code.DUPLICATE, Code.LATE) for time in burst)
 
 
+@given(
+    st.lists(steps, min_size=1, max_size=WINDOW),
+    st.integers(0, 60),
+    st.lists(st.integers(1, 40), max_size=20),
+)
+def test_times_of_an_older_layout_are_understood_however_far_its_horizon_is(
+    walk: list[float], ahead: int, pauses: list[int]
+) -> None:
+    """Of a series that was not learnt for weeks before it was migrated, nor is afterwards."""
+    taken = [START_MS]
+    for step in walk[1:]:
+        taken.append(math.floor((max(taken) + step) * 1000 + 0.5) / 1000)
+    series = OneSeries(replace(RULES, learns=False))
+    series.block[NEWEST] = max(taken) + DAY * ahead
+    series.block[COUNT] = len(taken)
+    known = series.block[NEWEST] if ahead else START_MS - DAY
+    stamps.refill(series.block, LAYOUT, array("d", taken), known)
+
+    for days in [0, *pauses]:
+        if days:
+            series.send(series.block[NEWEST] + DAY * days)
+        horizon = series.block[HORIZON]
+        assert horizon >= known
+        for found, time in zip(series.times(), taken, strict=True):
+            assert found == time or time < found <= horizon
+
+
 def test_samples_of_one_millisecond_are_told_apart() -> None:
     """Out of order, too: a time has the microseconds that its sender gave it."""
     series = OneSeries()

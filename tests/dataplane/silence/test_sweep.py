@@ -18,8 +18,9 @@ from anomaly_dataplane.sample import Anomaly, Ending, Kind, Side, Trigger
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.silence.register import MemoryRegister, RedisRegister, Register
 from anomaly_dataplane.silence.sweep import Sweep
+from anomaly_dataplane.state.layout import SHAPE, shape
 from anomaly_dataplane.state.working_set import WorkingSet
-from anomaly_dataplane.store import Store, wire
+from anomaly_dataplane.store import VERSION_BYTES, SeriesWrite, Store, Writes, wire
 from anomaly_dataplane.store.keys import Keys
 from anomaly_dataplane.store.link import pack
 from anomaly_dataplane.store.memory_store import MemoryStore
@@ -108,6 +109,27 @@ async def pods(request: pytest.FixtureRequest, standalone: RedisServer) -> Async
             pipeline=reached.pipeline, detection=base.detection, redis=reached.redis
         )
         yield Pods(store, config)
+
+
+@pytest.mark.parametrize("number", [3, 4])
+async def test_the_silence_of_a_series_last_seen_by_an_older_release_is_told(
+    pods: Pods, number: int
+) -> None:
+    """Its block is of the layout of then until its next sample, which may never come."""
+    device = a_series("temperature", device="boiler-1")
+    await pods.send(device)
+    series = Series(device.metric, device.labels, pods.partitions)
+    (stored,) = await pods.store.read(series.partition, [series])
+    assert stored is not None
+    older = memoryview(bytearray(stored)).cast("d")
+    older[SHAPE] = shape(number, 0, 20)
+    row = SeriesWrite(series, stored[:VERSION_BYTES], [(0, older.tobytes())], whole=True)
+    assert await pods.store.commit(series.partition, Writes.of([row]), 0) == []
+
+    pods.now += 301.0
+
+    assert await pods.sweeper().once() == 1
+    assert await pods.sweeper("two").once() == 0
 
 
 async def test_a_silent_series_is_told_once_and_when_it_is_back(pods: Pods) -> None:

@@ -284,6 +284,24 @@ def test_a_block_with_an_impossible_count_starts_over(index: int, count: float) 
     assert (block[COUNT], block[MARKS], block[RAW]) == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize("number", [5, 4, 3, 2])
+@pytest.mark.parametrize("time", [math.nan, math.inf, -1e300])
+def test_a_block_with_an_impossible_time_starts_over(number: int, time: float) -> None:
+    """Also in its journal, whose samples a season would look for in its bins."""
+    pending = 2
+    if number == 5:
+        damaged = bytearray(a_stored_block(FUSED, 12, 30))
+        memoryview(damaged).cast("d")[MARKS] += pending
+    else:
+        damaged, _ = before_the_fifth(number, FUSED, 12, 30, pending)
+    if number == 2:
+        memoryview(damaged).cast("d")[8:11] = array("d", [3.0, 1.0, pending])
+    memoryview(damaged).cast("d")[JOURNAL + 3] = time
+
+    assert loaded(WorkingSet(FUSED, 12, 4), bytes(damaged))[COUNT] == 0.0
+    assert loaded(WorkingSet(FUSED, 20, 4), bytes(damaged))[COUNT] == 0.0
+
+
 @pytest.mark.parametrize("stored", [b"x", b"\x00" * 8, b"not a block of ours, at all", b"7" * 2000])
 @pytest.mark.parametrize("method", [ZSCORE, FUSED])
 def test_a_block_that_cannot_be_understood_starts_over(stored: bytes, method: Method) -> None:

@@ -14,13 +14,16 @@ from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
 from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import JOURNAL, VERSION
+from anomaly_dataplane.state.layout import JOURNAL, REACH, VERSION
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import ABSENT, SeriesWrite
 from samples import a_series
 
 ZSCORE, FUSED = METHODS[Name.ZSCORE], METHODS[Name.FUSED]
 RULES = Rulebook((Rules.of(Detection(), Ingest()),))
+
+STEPS = st.sampled_from([1000.0, 900_000.0, 0.125, 20 * 86_400_000.0, 30 * 86_400_000.0])
+"""Milliseconds between samples: into the next half hour, of microseconds, about REACH."""
 
 
 def a_working_set(method: Method = ZSCORE, window: int = 10, slots: int = 4) -> WorkingSet:
@@ -65,6 +68,7 @@ def apply(stored: bytes, write: SeriesWrite) -> bytes:
     """What a store makes of a write."""
     block = bytearray() if write.whole else bytearray(stored)
     for offset, data in write.ranges:
+        block.extend(bytes(max(8 * offset - len(block), 0)))
         block[8 * offset : 8 * offset + len(data)] = data
     return bytes(block)
 
@@ -73,10 +77,10 @@ def apply(stored: bytes, write: SeriesWrite) -> bytes:
     st.sampled_from([ZSCORE, FUSED]),
     st.integers(5, 15),
     st.integers(0, 40),
-    st.lists(st.tuples(st.integers(1, 40) | st.integers(1, 3), st.booleans()), max_size=20),
+    st.lists(st.tuples(st.integers(1, 40) | st.integers(1, 3), STEPS), max_size=20),
 )
 def test_what_the_store_has_leads_back_to_the_cached_block(
-    method: Method, window: int, before: int, commits: list[tuple[int, bool]]
+    method: Method, window: int, before: int, commits: list[tuple[int, float]]
 ) -> None:
     """However new samples lie in journal, ring and season, no byte is forgotten.
 
@@ -86,14 +90,13 @@ def test_what_the_store_has_leads_back_to_the_cached_block(
     stored = a_stored_block(method, window, before) if before else b""
     block = loaded(working_set, series, stored or None)
     time_ms, whole = 900_000.0 * before, not before
-    for added, half_hours in commits:
-        step_ms = 900_000.0 if half_hours else 1000.0
+    for added, step_ms in commits:
         write = add(working_set, series, added, time_ms / step_ms + 1, step_ms)
         time_ms += added * step_ms
 
         assert write.expected == (stored[:8] or ABSENT)
         assert write.accepted == added
-        assert write.whole == whole
+        assert write.whole == (whole or step_ms > REACH)
         stored, whole = apply(stored, write), False
         assert loaded(a_working_set(method, window), a_series(), stored) == block
 

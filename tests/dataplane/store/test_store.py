@@ -116,6 +116,17 @@ async def test_ranges_are_written_in_place(store: Store, series: Series) -> None
     assert await store.read(series.partition, [series]) == [block(2, 1.0, 9.0, 3.0)]
 
 
+async def test_a_range_beyond_the_end_of_a_block_leaves_zeros_between(
+    store: Store, series: Series
+) -> None:
+    """The end of a block is stored when there is something in it."""
+    await commit(store, creation(series, block(1, 1.0)))
+    ranges = [(0, version(2)), (4, struct.pack("<d", 9.0))]
+
+    assert await commit(store, SeriesWrite(series, version(1), ranges)) == []
+    assert await store.read(series.partition, [series]) == [block(2, 1.0, 0.0, 0.0, 9.0)]
+
+
 async def test_a_whole_write_may_shorten_a_block(store: Store, series: Series) -> None:
     """A block of a smaller window leaves no tail of the larger one."""
     await commit(store, creation(series, block(1, 1.0, 2.0, 3.0)))

@@ -7,7 +7,7 @@ from anomaly_dataplane.detectors cimport pointers
 
 cdef Py_ssize_t COUNT, HORIZON, MARKS, NEWEST
 cdef long long FINE_BIT
-cdef double LATEST, REACH
+cdef double REACH
 cdef array _DOUBLES
 cdef long long _WORDS, _HALF, _MASK, _FRACTION_MASK
 
@@ -37,7 +37,7 @@ cdef bint raise_horizon(
     Py_ssize_t held, double horizon,
 ) noexcept nogil
 @cython.locals(
-    ring=Py_ssize_t, window=Py_ssize_t, size=Py_ssize_t, i=Py_ssize_t, newest=double, time=double,
+    ring=Py_ssize_t, window=Py_ssize_t, size=Py_ssize_t, i=Py_ssize_t, newest=double, behind=bint,
 )
 cpdef object refill(object block, object layout, object times, double horizon)
 @cython.locals(

@@ -17,7 +17,6 @@ from anomaly_dataplane.state.layout import (
     COUNT,
     FINE_BIT,
     HORIZON,
-    LATEST,
     MARKS,
     NEWEST,
     REACH,
@@ -167,12 +166,10 @@ def refill(block: memoryview[float], layout: Layout, times: array[float], horizo
         if when[i] - newest > REACH:
             horizon = math.floor(when[i]) - REACH
         newest = max(newest, when[i])
-    newest = horizon
+    behind = size > 0 and horizon - when[0] > REACH
     for i in range(size):
-        # What was too late for this to be understood nobody can send again.
-        time = when[i] if newest - when[i] <= REACH + LATEST else newest
-        newest = max(newest, time)
-        put(s, w, 0, ring, window, i, time)
+        # As where a horizon rises: all up to it, for one that is kept leads to those after it.
+        put(s, w, 0, ring, window, i, max(when[i], horizon) if behind else when[i])
     s[HORIZON] = horizon
 
 

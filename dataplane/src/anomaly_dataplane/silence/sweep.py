@@ -31,8 +31,8 @@ from anomaly_dataplane.state.layout import (
     MARKS,
     MEAN,
     NEWEST,
-    NUMBER,
     RAW,
+    SAME_SCALARS,
     SHAPE,
     STALE_BIT,
     VALID,
@@ -136,7 +136,10 @@ class Sweep:
         if len(head) < HEAD_BYTES:
             return None
         scalars = list(struct.unpack(f"<{JOURNAL}d", head))
-        if number_of(scalars[SHAPE]) != NUMBER or not 0.0 <= scalars[MARKS] < LARGEST_COUNT:
+        if (
+            number_of(scalars[SHAPE]) not in SAME_SCALARS
+            or not 0.0 <= scalars[MARKS] < LARGEST_COUNT
+        ):
             return None
         book = self._book()
         rules = book.entries[book.row_of(series) // 2]

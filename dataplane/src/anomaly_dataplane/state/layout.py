@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 NUMBER = 5
 """Of this layout. A block of another shape is migrated when it is next read."""
 
+SAME_SCALARS = (3, 4, NUMBER)
+"""Layout numbers whose scalars stand where they stand here and mean the same."""
+
 DOUBLE = 8
 
 VERSION = 0  # token of the commit that wrote the block: pod nonce * 2**32 + counter

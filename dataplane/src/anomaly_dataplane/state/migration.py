@@ -183,6 +183,8 @@ def _of_pairs(
     first = int(count) - pending
     for i in range(pending):
         value, time = block[JOURNAL + 2 * i : JOURNAL + 2 * i + 2]
+        if not abs(time) < LARGEST_TIME:
+            return None
         held = min(first + i, window)
         learn(now, layout, method, array("d", [time]), array("d", [value]), clock, held)
         place = (first + i) % window

@@ -47,6 +47,7 @@ class MemoryStore:
                 block.clear()
             for offset, data in write.ranges:
                 at = DOUBLE * offset
+                block.extend(bytes(max(at - len(block), 0)))  # as SETRANGE does
                 block[at : at + len(data)] = data
             self._blocks[write.series.id] = block
             self.series[write.series.id] = write.series
