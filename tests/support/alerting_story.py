@@ -32,9 +32,13 @@ class Story:
         self.store = MemoryStore()
         self._second = 0.0
         self._ledger = MemoryLedger(self.store)
-        self._stage = AlertingStage(
+        self._config = self.config(**alerting)
+        self._stage = self._a_pod()
+
+    def _a_pod(self) -> AlertingStage:
+        return AlertingStage(
             self._ledger,
-            self.config(**alerting),
+            self._config,
             Unobserved(),
             wall_clock=lambda: self._now,
             clock=lambda: self._second,
@@ -48,7 +52,12 @@ class Story:
 
     def update(self, **alerting: object) -> None:
         """Another config from now on."""
-        self._stage.update(self.config(**alerting))
+        self._config = self.config(**alerting)
+        self._stage.update(self._config)
+
+    def another_pod(self) -> None:
+        """The pod is gone, and another one goes on from what is in the ledger."""
+        self._stage = self._a_pod()
 
     async def at(self, second: float, *events: tuple[Series, Anomaly]) -> list[str]:
         """Commit events at this time and step; returns what was told, such as "Opened Above"."""
@@ -60,9 +69,9 @@ class Story:
         """Step until there is nothing left to do at this time; returns what was told."""
         told: list[str] = []
         while True:
-            await self._stage.step()
+            more = await self._stage.step()
             entries = await self._ledger.queued(0, RECEIVER, 1000)
-            if not entries:
+            if not (entries or more):
                 return told
             for entry, payload in entries:
                 notice = msgspec.json.decode(payload, type=Notice)

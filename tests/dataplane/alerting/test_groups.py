@@ -115,6 +115,31 @@ async def test_a_group_that_is_over_before_its_series_would_be_told_speaks_for_t
         assert await story.at(second) == []
 
 
+async def test_series_of_an_open_group_stay_silent_when_another_pod_takes_over() -> None:
+    """It looks for open groups before it tells anything."""
+    story = a_story()
+    await known_by_name(story)
+    await story.at(1, *trouble(4, 1))
+    assert await story.at(2) == [f"Opened {WHOLE}"]
+    for second in (10, 10.2, 20):
+        story.another_pod()
+        assert await story.at(second) == []
+    assert len(story.open) == 5
+
+
+async def test_a_device_is_one_alert_though_nobody_looked_for_a_while() -> None:
+    """A pod died, and the next one takes over after the time that series wait for their group."""
+    story = a_story()
+    await known_by_name(story)
+    for one, event in trouble(4, 1):
+        await commit(story.store, int(START_MS + 1e3), (one, event))
+    story.another_pod()
+    assert await story.at(9) == []
+    assert await story.at(10) == [f"Opened {WHOLE}"]
+    for second in (12, 14, 60):
+        assert await story.at(second) == []
+
+
 async def test_series_that_were_told_before_their_group_are_resolved_as_ever() -> None:
     """Whoever heard of them hears that they are well."""
     story = a_story()

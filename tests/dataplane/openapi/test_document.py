@@ -117,7 +117,8 @@ async def test_answers_are_as_it_says() -> None:
         for schema in document["components"]["schemas"].values():
             Draft202012Validator.check_schema(schema)
         check(document, "POST", "/api/v1/ingest", await pod.ingest(samples, "?verdicts=true"))
-        await pod.pod.alerting.stage.step()
+        while await pod.pod.alerting.stage.step():
+            pass
         assert (await pod.ask("/api/v1/alerts")).json["alerts"]
         anomaly: Any = (await pod.ask("/api/v1/anomalies")).json["anomalies"]
         identity, series = anomaly[0]["id"], anomaly[0]["series"]

@@ -57,6 +57,7 @@ class Alert(msgspec.Struct, frozen=True):
         trigger: why it began; ending: why it is over (`sample.Trigger`, `sample.Ending`).
         started_ms: of the first sample in trouble.
         opened_ms, updated_ms, resolved_ms: when the anomalies were committed.
+        taken_ms: when a pod first heard of it, of a series.
         anomalies: how many there were.
         peak: the highest score of them.
         members: series in trouble and series there are, of a group.
@@ -81,6 +82,7 @@ class Alert(msgspec.Struct, frozen=True):
     trigger: str = ""
     ending: str = ""
     resolved_ms: int = 0
+    taken_ms: int = 0
     anomalies: int = 1
     peak: float = 0.0
     last: Sighting | None = None

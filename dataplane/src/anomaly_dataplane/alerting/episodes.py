@@ -35,7 +35,7 @@ def fold(alerts: MutableMapping[str, Alert], event: Anomaly, at_ms: int, now_ms:
                 alerts[known.key] = resolved(known, at_ms, event.ending)
     elif now_ms - at_ms <= NEWS_MS:
         key = key_of_series(series, event.direction)
-        alerts[key] = _raised(alerts.get(key), key, event, at_ms)
+        alerts[key] = _raised(alerts.get(key), key, event, at_ms, now_ms)
 
 
 def series_of(event: Anomaly) -> str:
@@ -43,7 +43,7 @@ def series_of(event: Anomaly) -> str:
     return event.id.partition("-")[0]
 
 
-def _raised(known: Alert | None, key: str, event: Anomaly, at_ms: int) -> Alert:
+def _raised(known: Alert | None, key: str, event: Anomaly, at_ms: int, now_ms: int) -> Alert:
     last = Sighting(
         anomaly=event.id,
         time=event.time,
@@ -65,6 +65,7 @@ def _raised(known: Alert | None, key: str, event: Anomaly, at_ms: int) -> Alert:
             started_ms=min(event.time, at_ms),
             opened_ms=at_ms,
             updated_ms=at_ms,
+            taken_ms=now_ms,
             series=series_of(event),
             episode=event.episode,
             trigger=event.trigger,

@@ -17,8 +17,8 @@ from anomaly_dataplane.alerting.alert import Alert, Kind, State
 from anomaly_dataplane.alerting.episodes import kept_ms
 
 GATHER_MS = 4_000
-"""How long the alert of a series that belongs to a group waits to be told, so that a whole device
-in trouble is one alert and not one for each of its series."""
+"""How long the alert of a series that belongs to a group waits to be told, from when a pod heard of
+it, so that a whole device in trouble is one alert and not one for each of its series."""
 
 
 class What(StrEnum):
@@ -118,4 +118,5 @@ def _what(alert: Alert, now_ms: int, manners: Manners) -> What | None:
     if not alert.is_open and (alert.told_open_ms or alert.hush):
         return None
     grouped = alert.kind is Kind.SERIES and manners.group_label in alert.labels
-    return None if grouped and now_ms < alert.opened_ms + GATHER_MS else What.OPENED
+    since_ms = max(alert.opened_ms, alert.taken_ms)
+    return None if grouped and now_ms < since_ms + GATHER_MS else What.OPENED

@@ -80,6 +80,8 @@ class Partition:
     ) -> Step:
         """Take what is new, and tell what has become due, in one atomic step.
 
+        The first step of a pod that did not hold it only reads the alerts.
+
         Args:
             now_ms: Unix time.
             policy: of the pipeline.
@@ -94,10 +96,9 @@ class Partition:
             return Step()
         if not self.held or taken.revision != self._revision:
             await self._load()
-            if taken.revision != self._revision:  # changed meanwhile: by whom, the next step tells
-                self.held = False
-                return Step(more=True)
-        self.held = True
+            self.held = True
+            # What was taken comes again, once who called has looked at these alerts, too.
+            return Step(more=True, lost=taken.lost)
         return await self._step(taken, now_ms, policy, extra or {})
 
     async def release(self) -> None:

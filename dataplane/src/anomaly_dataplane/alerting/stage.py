@@ -54,7 +54,7 @@ class AlertingStage:
         self._wall_clock = wall_clock
         self._clock = clock
         self._partitions = [Partition(p, ledger) for p in range(ledger.partitions)]
-        self._open_groups: frozenset[str] = frozenset()
+        self._open_groups: frozenset[str] | None = None  # nobody has looked
         self._groups_at = float("-inf")
         self._sizes: Mapping[str, int] = {}
         self._failing = False
@@ -103,8 +103,15 @@ class AlertingStage:
 
     async def step(self) -> bool:
         """One step of every partition; whether another one should follow at once."""
-        now_ms = int(self._wall_clock() * 1e3)
-        groups_changed = await self._groups(now_ms)
+        now_ms, held = int(self._wall_clock() * 1e3), self.held
+        groups_changed: Mapping[str, Alert] = {}
+        try:
+            groups_changed = await self._groups(now_ms)
+        except StoreUnavailable as error:
+            if self._open_groups is None:
+                # What belongs to a group that is open would be told else.
+                self._report((), error)
+                return False
         results = await asyncio.gather(
             *(
                 partition.step(now_ms, self._policy, None if i else groups_changed)
@@ -121,6 +128,8 @@ class AlertingStage:
                 raise result
             else:
                 steps.append(result)
+        if set(self.held) - set(held):
+            self._open_groups = None
         self._report(steps, failure)
         return failure is None and any(step.more for step in steps)
 
@@ -152,42 +161,35 @@ class AlertingStage:
         value = alert.labels.get(self._grouping.label)
         if alert.kind is Kind.SERIES and value is not None:
             key = key_of_group(self._grouping.label, value)
-            if key in self._open_groups:
+            if key in (self._open_groups or ()):
                 return f"part of {key}"
         return ""
 
-    async def _groups(self, now_ms: int) -> dict[str, Alert]:
-        """Group alerts that change now, if they are this pod's business; and which are open."""
+    async def _groups(self, now_ms: int) -> Mapping[str, Alert]:
+        """Group alerts that change now, if they are this pod's business; and which are open.
+
+        Raises:
+            StoreUnavailable: nobody can tell.
+        """
         label, now = self._grouping.label, self._clock()
         first = self._partitions[0].held
         # Without groups there may still be alerts of them, to be resolved.
         wanted = self.held if label else first
-        if not wanted or now - self._groups_at < GROUPS_SECONDS:
+        due = self._open_groups is None or now - self._groups_at >= GROUPS_SECONDS
+        if not (wanted and due):
             return {}
         self._groups_at = now
-        try:
-            known = await self._everywhere() if first and label else await self._alerts(0)
-            of_groups = {a.key: a for a in known if a.kind is Kind.GROUP}
-            known = [alert for alert in known if alert.is_open]  # most that are kept are over
-            changes: dict[str, Alert] = {}
-            if first:
-                counts = groups.troubled(known, label)
-                heard = groups.troubled(
-                    (alert for alert in known if not self._maintenance.of(alert, now_ms)), label
-                )
-                if (
-                    groups.candidates(counts, self._grouping)
-                    and now - self._sizes_at > SIZES_SECONDS
-                ):
-                    self._sizes, self._sizes_at = await self._ledger.group_sizes(label), now
-                changes = groups.changed(
-                    of_groups, counts, heard, self._sizes, self._grouping, now_ms
-                )
-        except StoreUnavailable:
+        of_groups = {a.key: a for a in await self._alerts(0) if a.kind is Kind.GROUP}
+        self._open_groups = _open(of_groups)
+        if not first:
             return {}
-        self._open_groups = frozenset(
-            key for key, alert in {**of_groups, **changes}.items() if alert.is_open
-        )
+        troubled = [a for a in await self._everywhere() if a.is_open] if label else []
+        counts = groups.troubled(troubled, label)
+        heard = groups.troubled((a for a in troubled if not self._maintenance.of(a, now_ms)), label)
+        if groups.candidates(counts, self._grouping) and now - self._sizes_at > SIZES_SECONDS:
+            self._sizes, self._sizes_at = await self._ledger.group_sizes(label), now
+        changes = groups.changed(of_groups, counts, heard, self._sizes, self._grouping, now_ms)
+        self._open_groups = _open({**of_groups, **changes})
         return changes
 
     async def _everywhere(self) -> list[Alert]:
@@ -200,3 +202,8 @@ class AlertingStage:
             return list(partition.alerts.values())
         _, stored = await self._ledger.alerts(number)
         return list(readable(stored)[0].values())
+
+
+def _open(alerts: Mapping[str, Alert]) -> frozenset[str]:
+    """The keys of those that are open."""
+    return frozenset(key for key, alert in alerts.items() if alert.is_open)
