@@ -331,7 +331,7 @@ def _queries(pod: Pod) -> list[tuple[str, str, Handler]]:
     """What people and machines ask for."""
     config, reader = pod.config, pod.reader
     blocks = Blocks(config, pod.store, reader)
-    feedback = FeedbackHandler(config.detection, pod.store, reader)
+    feedback = FeedbackHandler(config.detection, pod.store, reader, pod.bodies)
     return [
         ("GET", PATH_STATS, stats_handler(pod).handle),
         ("GET", PATH_ANOMALIES, AnomaliesHandler(reader).handle),

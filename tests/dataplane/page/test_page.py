@@ -56,8 +56,8 @@ def page(stack: Stack, window: Browser) -> Browser:
     window.dark(False)
     window.resize(1200, 900)
     window.open(f"{stack.url}/team/boiler/")
-    eventually("it shows anomalies", lambda: rows(window) >= 3, within=20)
-    eventually("it is live", lambda: window.text("#state") == "live", within=20)
+    eventually("it shows anomalies", lambda: rows(window) >= 3)
+    eventually("it is live", lambda: window.text("#state") == "live")
     return window
 
 
@@ -69,9 +69,9 @@ def test_it_shows_what_was_found(page: Browser, tmp_path: Path) -> None:
     """Anomalies with a line of their samples, totals, open alerts; in light and dark and small."""
     assert page.text("#name") == "tests/outages"
     lines = "return document.querySelectorAll('#anomalies svg polyline').length"
-    eventually("every anomaly has a line", lambda: page.run(lines) == rows(page), within=10)
+    eventually("every anomaly has a line", lambda: page.run(lines) == rows(page))
     # Two of the three spikes were over at once.
-    eventually("alerts are listed", lambda: page.text("#open") == "1", within=20)
+    eventually("alerts are listed", lambda: page.text("#open") == "1")
     assert "above the expected" in page.text("#alerts")
     assert page.text("#series") == "3"
     assert page.run(
@@ -99,7 +99,7 @@ def test_new_anomalies_come_by_themselves(page: Browser, stack: Stack) -> None:
     device = Device(lambda: stack.url, "humidity")
     device.warm_up()
     device.send(77)
-    eventually("it is there", lambda: rows(page) == before + 1, within=10)
+    eventually("it is there", lambda: rows(page) == before + 1)
     assert "humidity" in page.text("#anomalies tr:first-child")
     assert page.text("#news").startswith("New: humidity")
 
@@ -131,7 +131,7 @@ def test_it_can_be_used_without_a_mouse(page: Browser) -> None:
     assert (
         page.run("return document.querySelector('#pause').getAttribute('aria-pressed')") == "true"
     )
-    eventually("it says so", lambda: page.text("#state") == "paused", within=5)
+    eventually("it says so", lambda: page.text("#state") == "paused")
     unnamed = (
         "return [...document.querySelectorAll('svg')].filter(e => !e.getAttribute('aria-label'))"
         ".length + [...document.querySelectorAll('section')].filter(e => "
@@ -240,6 +240,39 @@ def test_with_tokens_the_button_says_what_is_missing_and_works_with_one(
         said = lambda: window.text("#news") == "Not taken: a token is needed."  # noqa: E731
         eventually("it says why not", said, within=60)
         assert marked()
+
+
+def test_a_group_of_alerts_and_those_that_are_not_shown_are_told(page: Browser) -> None:
+    """Of many alerts the newest are listed; one of a group leads to what is in it."""
+    found = {
+        "open": 2,
+        "alerts": [
+            {
+                "summary": "3 of 4 series of device=b:1 are anomalous at once",
+                "series": "",
+                "labels": {"device": "b:1"},
+                "started": "2026-01-01T00:00:00Z",
+                "anomalies": 1,
+                "hush": "",
+            }
+        ],
+    }
+    page.run(
+        "const [found] = arguments, usual = window.fetch;"
+        "window.fetch = (path, ...more) => String(path).includes('alerts')"
+        " ? Promise.resolve(Response.json(found)) : usual(path, ...more);",
+        found,
+    )
+    eventually("it is told", lambda: "and 1 more" in page.text("#alerts"))
+    href = page.run("return document.querySelector('#alerts a').getAttribute('href')")
+    assert href == "#label=device%3Ab%3A1"
+
+
+def test_a_redis_that_is_away_is_told_until_it_is_back(page: Browser, stack: Stack) -> None:
+    """Rather than which question got no answer."""
+    with stack.without_redis():
+        eventually("it says so", lambda: page.text("#state").startswith("Redis is away: "))
+    eventually("it is live again", lambda: page.text("#state") == "live")
 
 
 def test_the_prefix_without_a_slash_leads_to_the_page(stack: Stack) -> None:

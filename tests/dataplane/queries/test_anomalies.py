@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
+import redis
 
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.store.connect import connect
-from redis_server import free_port
+from anomaly_dataplane.store.keys import Keys
+from redis_server import RedisServer, free_port
+from redis_stores import config_for
 from running_pod import RunningPod, running_pod
 from samples import ZSCORE, a_config
 
@@ -23,12 +28,16 @@ async def pod() -> AsyncIterator[RunningPod]:
     start = time.time() - 100
     async with running_pod(a_config(detection=ZSCORE)) as running:
         for name in "abc":
-            samples = [
-                {"metric": name, "timestamp": start + i, "value": 10 + (i % 3) * 0.1}
-                for i in range(60)
-            ]
-            await running.ingest([*samples, {"metric": name, "timestamp": start + 60, "value": 99}])
+            await running.ingest(trouble(name, start))
         yield running
+
+
+def trouble(metric: str, start: float) -> list[dict[str, object]]:
+    """A minute of usual samples and one that is not."""
+    values = [*(10 + (i % 3) * 0.1 for i in range(60)), 99]
+    return [
+        {"metric": metric, "timestamp": start + i, "value": value} for i, value in enumerate(values)
+    ]
 
 
 async def metrics(pod: RunningPod, query: str = "") -> list[str]:
@@ -58,6 +67,7 @@ async def test_an_anomaly_explains_itself(pod: RunningPod) -> None:
         *("family", "z", "mean", "std", "n", "expected", "series", "kind", "direction", "method"),
         *("trigger", "weight", "transform", "scored_value", "span_seconds", "rule", "episode"),
         "ending",
+        "feedback",
     }
     assert event["series"] == event["id"].partition("-")[0]
     assert event["value"] == 99
@@ -127,6 +137,33 @@ async def test_ends_of_episodes_are_there_for_who_asks(pod: RunningPod) -> None:
 async def test_series_are_chosen_by_patterns(pod: RunningPod, query: str, found: list[str]) -> None:
     """Of a shell, for the whole name."""
     assert await metrics(pod, query) == found
+
+
+async def test_an_entry_that_cannot_be_read_hides_no_other(standalone: RedisServer) -> None:
+    """As a newer pod may write one: neither from the pages, nor from totals, stream and explain."""
+    base = config_for(standalone, partitions=1)
+    config = replace(base, detection=a_config(detection=ZSCORE).detection)
+    store = connect(config, Unobserved(), username=None, password=None)
+    outbox = Keys(config.pipeline.uid, 1).outbox(0)
+    async with running_pod(config, store) as pod:
+        start = time.time() - 100
+        await pod.ingest(trouble("a", start))
+        with redis.Redis(port=standalone.port) as client:
+            for payload in (b"of a later version", b'{"kind": "Foreseen"}', b'"\xff"') * 3:
+                client.xadd(outbox, {"anomaly": payload})
+        await pod.ingest(trouble("b", start))
+        assert await metrics(pod) == ["b", "a"]
+        first = (await pod.ask(ANOMALIES + "?limit=1")).json
+        assert await metrics(pod, f"?limit=1&before={first['next']}") == ["a"]
+        assert (await pod.ask("/api/v1/stats")).json["anomalies_last_hour"] == 2
+        series = first["anomalies"][0]["series"]  # type: ignore[index]
+        told = (await pod.ask(f"/api/v1/series/{series}/explain")).json
+        assert len(told["events"]) == 1  # type: ignore[arg-type]
+        url = f"http://127.0.0.1:{pod.ports.http_port}/api/v1/stream?last=1-0"
+        async with pod.session.get(url) as response, asyncio.timeout(60):
+            text = b""
+            while text.count(b"event: anomaly") < 2:
+                text += await response.content.readany()
 
 
 async def test_a_redis_that_is_away_is_503() -> None:

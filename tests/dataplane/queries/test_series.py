@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from anomaly_dataplane.observer import Unobserved
+from anomaly_dataplane.queries import feedback
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.store.connect import connect
 from redis_server import RedisServer
@@ -142,6 +144,9 @@ async def test_a_false_anomaly_raises_the_threshold_of_its_series(pod: RunningPo
     assert told["anomaly_threshold"] == pytest.approx(2.3)
     assert told["feedback"]["complaints"] == 1
     assert told["labels_of"][anomaly]["label"] == "false"
+    listed: Any = (await pod.ask("/api/v1/anomalies")).json["anomalies"]
+    for event in (*listed, *told["events"]):
+        assert (event["feedback"]["label"], event["feedback"]["note"]) == ("false", "a test")
 
     start = time.time() - 100
     samples = [
@@ -185,6 +190,36 @@ async def test_a_true_anomaly_is_noted_and_changes_nothing(pod: RunningPod) -> N
     anomaly = await an_anomaly(pod)
     status, told = await say(pod, anomaly, "POST", "true")
     assert (status, told["changed"], told["complaints"]) == (200, True, 0)
+
+
+async def test_feedback_that_comes_in_pieces_is_read_to_its_end(pod: RunningPod) -> None:
+    """As slow clients and proxies send it; what is too long is refused by name."""
+    anomaly = await an_anomaly(pod)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in (b'{"label": ', b'"false", "note": "', b"x" * 1000, b'"}'):
+            yield piece
+            await asyncio.sleep(0.05)
+
+    path = f"/api/v1/anomalies/{anomaly}/feedback"
+    answer = await pod.ask(path, "POST", pieces())
+    assert answer.status == 200, answer.text
+    too_long = json.dumps({"label": "false", "note": "x" * 1001}).encode()
+    answer = await pod.ask(path, "POST", too_long)
+    assert (answer.status, "note must have at most 1000" in answer.error) == (400, True)
+
+
+async def test_labels_are_bounded(pod: RunningPod, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries read all of them; what is labelled may be labelled again, and taken back."""
+    anomaly = await an_anomaly(pod)
+    identity = anomaly.partition("-")[0]
+    monkeypatch.setattr(feedback, "MOST_LABELS", 2)
+    for i in (1, 2, 2):
+        assert (await say(pod, f"{identity}-{i}", "POST", "false"))[0] == 200
+    status, told = await say(pod, anomaly, "POST", "false")
+    assert (status, "DELETE some first" in told["error"]) == (409, True)
+    assert (await say(pod, f"{identity}-1", "DELETE"))[0] == 200
+    assert (await say(pod, anomaly, "POST", "false"))[0] == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"label": "no"}', b'{"label": "false", "x": 1}'])

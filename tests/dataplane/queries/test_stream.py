@@ -94,7 +94,8 @@ async def test_only_series_that_match_are_told(pod: RunningPod) -> None:
 async def test_who_is_too_slow_is_let_go_of(pod: RunningPod) -> None:
     """The others, and the pod, go on; it comes back with the id of what it last saw."""
     await an_anomaly(pod, "a")
-    (event,) = (await pod.pod.reader.after(0, (0, 0), 10))[0][1:]
+    ((_, event),) = await pod.pod.reader.after(0, (0, 0), 10)
+    assert event is not None
     listener = stream._Listener(Matching("", ()))
     for _ in range(stream.MOST_WAITING):
         listener.tell(event, b"")

@@ -13,7 +13,7 @@ from anomaly_dataplane.alerting.alert import Alert, Kind, encode, readable
 from anomaly_dataplane.alerting.ledger import MOST_TAKEN, Change, Ledger, Taken
 from anomaly_dataplane.alerting.notices import Manners, Notice
 from anomaly_dataplane.sample import Anomaly
-from anomaly_dataplane.store.wire import anomaly
+from anomaly_dataplane.store.wire import Unreadable, anomaly
 
 MOST_CHANGED = 500
 """Alerts that one step changes; more of them wait for the next one."""
@@ -215,8 +215,8 @@ class _Changes(MutableMapping[str, Alert]):
 def _event(entry: str, payload: bytes) -> Anomaly | None:
     try:
         return anomaly(payload)
-    except msgspec.MsgspecError as error:
-        # Of a newer pod, perhaps. It must not stand in the way of all that follow.
+    except Unreadable as error:
+        # It must not stand in the way of all that follow.
         logger.error("entry %s of the outbox cannot be read and is passed over: %s", entry, error)
         return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from anomaly_dataplane.contract import runtime
 from anomaly_dataplane.openapi.parts import (
     Json,
@@ -27,7 +29,7 @@ from anomaly_dataplane.openapi.schemas import (
     TEXT,
     TIME,
 )
-from anomaly_dataplane.queries import alerts, anomalies, series
+from anomaly_dataplane.queries import alerts, anomalies, feedback, series
 from anomaly_dataplane.series import ID_BYTES
 
 _SERIES_ID = f"^[0-9a-f]{{{ID_BYTES}}}$"
@@ -94,8 +96,15 @@ def _feedback() -> Json:
 
 def _say() -> Json:
     label: Json = {"type": "string", "enum": ["true", "false"]}
-    said = closed({"label": label, "note": TEXT}, optional=["note"])
-    return {**_feedback(), "requestBody": body({"application/json": said})}
+    note: Json = {**TEXT, "maxLength": feedback.MOST_NOTE}
+    said = closed({"label": label, "note": note}, optional=["note"])
+    described = _feedback()
+    responses = cast(dict[str, Json], described["responses"])
+    return {
+        **described,
+        "requestBody": body({"application/json": said}),
+        "responses": {**responses, **refusals((413, 415))},
+    }
 
 
 def _take_back() -> Json:

@@ -96,6 +96,7 @@ def _anomaly() -> Json:
             "n": MAYBE_COUNT,
             "expected": MAYBE_RANGE,
             **dict.fromkeys(("transform", "rule", "episode", "ending"), TEXT),
+            "feedback": {"type": ["object", "null"]},
         }
     )
 

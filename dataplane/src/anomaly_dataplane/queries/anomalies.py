@@ -28,8 +28,8 @@ NEWEST_ENTRY: Entry = (2**53, 0)
 """Behind all that there are."""
 KINDS = {"Raised": {Kind.RAISED}, "Recovered": {Kind.RECOVERED}, "Any": set(Kind)}
 
-Found = tuple[tuple[int, int, int], Anomaly]
-"""(time of the commit, number within, partition) and the event."""
+Place = tuple[int, int, int]
+"""Of an event among all: time of the commit, number within, partition."""
 
 
 class AnomaliesHandler:
@@ -51,7 +51,7 @@ class AnomaliesHandler:
             raise BadPayload(f"query parameter kind must be one of {', '.join(KINDS)}")
         matching = Matching(query.get("metric", ""), query.getall("label", []))
         position = _position(query.get("before", ""))
-        page: list[Found] = []
+        page: list[Anomaly] = []
         looked_at, more = 0, True
         while more and len(page) < limit and looked_at < MOST_LOOKED_AT:
             events = await self._before(position, int(since_ms), 2 * limit)
@@ -62,17 +62,26 @@ class AnomaliesHandler:
                     more = True
                     break
                 position = place
-                if event.kind in kinds and matching(event.metric, event.labels):
-                    page.append((place, event))
+                if event is None or event.kind not in kinds:
+                    continue
+                if matching(event.metric, event.labels):
+                    page.append(event)
+        labels = await self._labels() if page else {}
         body = {
-            "anomalies": [as_json(event) for _, event in page],
+            "anomalies": [as_json(event, labels.get(event.id)) for event in page],
             "next": "{}-{}-{}".format(*position) if more and position is not None else None,
         }
         return web.Response(body=msgspec.json.encode(body), headers=JSON_HEADERS)
 
+    async def _labels(self) -> dict[str, bytes]:
+        """What people said, by anomaly."""
+        partitions = range(self._reader.partitions)
+        found = await asyncio.gather(*(self._reader.labels(p) for p in partitions))
+        return {anomaly: said for labels in found for anomaly, said in labels.items()}
+
     async def _before(
-        self, position: tuple[int, int, int] | None, since_ms: int, count: int
-    ) -> list[Found]:
+        self, position: Place | None, since_ms: int, count: int
+    ) -> list[tuple[Place, Anomaly | None]]:
         """The newest events before a position, of all partitions in one order."""
         partitions = range(self._reader.partitions)
         found = await asyncio.gather(
@@ -86,7 +95,7 @@ class AnomaliesHandler:
         return list(islice(wanted, count))
 
 
-def _position(text: str) -> tuple[int, int, int] | None:
+def _position(text: str) -> Place | None:
     if not text:
         return None
     match = _CURSOR.fullmatch(text)
@@ -95,12 +104,12 @@ def _position(text: str) -> tuple[int, int, int] | None:
     return int(match[1]), int(match[2]), int(match[3])
 
 
-def _up_to(position: tuple[int, int, int] | None, partition: int) -> Entry:
+def _up_to(position: Place | None, partition: int) -> Entry:
     return NEWEST_ENTRY if position is None else position[:2]
 
 
-def as_json(event: Anomaly) -> dict[str, object]:
-    """An anomaly as the API shows it."""
+def as_json(event: Anomaly, said: bytes | None = None) -> dict[str, object]:
+    """An anomaly as the API shows it, with what people said of it."""
     return {
         "id": event.id,
         "series": event.id.partition("-")[0],
@@ -127,4 +136,5 @@ def as_json(event: Anomaly) -> dict[str, object]:
         "rule": event.rule,
         "episode": event.episode,
         "ending": event.ending,
+        "feedback": None if said is None else msgspec.json.decode(said),
     }

@@ -18,8 +18,10 @@ from aiohttp import web
 from anomaly_dataplane.contract.config import Detection
 from anomaly_dataplane.detectors.method import METHODS
 from anomaly_dataplane.errors import BadPayload, StoreUnavailable
+from anomaly_dataplane.ingest.body import BodyReader
 from anomaly_dataplane.ingest.reply import JSON_HEADERS
 from anomaly_dataplane.ingest.timestamps import rfc3339
+from anomaly_dataplane.ingest.unpack import content_encoding
 from anomaly_dataplane.parameters import Parameters
 from anomaly_dataplane.queries.series import named
 from anomaly_dataplane.series import Series
@@ -38,8 +40,11 @@ from anomaly_dataplane.verdict import STALE_SUFFIX
 MOST_COMPLAINTS = 8
 """That count: they treble the threshold. More of them are kept, but change nothing."""
 
+MOST_LABELS = 2_000
+"""That a partition keeps: queries read all of them."""
+
 _TRIES = 20
-_MOST_BODY_BYTES = 4096
+MOST_NOTE = 1_000
 _ID = re.compile(r"([0-9a-f]{24})-[0-9]{1,20}(-stale)?")
 _UNIT = 2.0**FEEDBACK
 
@@ -59,6 +64,7 @@ class FeedbackHandler:
         detection: of the pipeline.
         store: has the blocks.
         reader: keeps what was said.
+        bodies: reads what is said.
         wall_clock: Unix time in seconds.
     """
 
@@ -67,23 +73,32 @@ class FeedbackHandler:
         detection: Detection,
         store: Store,
         reader: Reader,
+        bodies: BodyReader,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._shape = METHODS[detection.method].layout(detection.window).shape
         self._store = store
         self._reader = reader
+        self._bodies = bodies
         self._wall_clock = wall_clock
 
     async def post(self, request: web.Request) -> web.Response:
         """Take a label; the same one again changes nothing."""
         Parameters(request.query, known=()).check()
         anomaly, series = await self._about(request)
-        said = _read(await request.content.read(_MOST_BODY_BYTES))
+        said = _read(await self._bodies.read(request, content_encoding(request.headers)))
         now = self._wall_clock()
         record = msgspec.json.encode(
             {"label": said.label, "note": said.note, "time": rfc3339(now * 1e3)}
         )
         partition = self._partition(series)
+        labels = await self._reader.labels(partition)
+        if anomaly not in labels and len(labels) >= MOST_LABELS:
+            raise BadPayload(
+                f"{MOST_LABELS} anomalies are labelled, which is the most there may be; "
+                "DELETE some first",
+                status=409,
+            )
         if not await self._reader.label(partition, anomaly, record):
             before = (await self._reader.labels(partition)).get(anomaly, b"{}")
             if msgspec.json.decode(before).get("label") != said.label:
@@ -172,4 +187,6 @@ def _read(body: bytes) -> _Said:
         raise BadPayload(f'the body must be like {{"label": "false"}}: {error}') from error
     if said.label not in ("true", "false"):
         raise BadPayload('label must be "false" (it was none) or "true" (it was one)')
+    if len(said.note) > MOST_NOTE:
+        raise BadPayload(f"note must have at most {MOST_NOTE} characters")
     return said

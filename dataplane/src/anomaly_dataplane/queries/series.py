@@ -198,25 +198,22 @@ class ExplainHandler:
         opened = await self._blocks.open(request.match_info["id"])
         series = opened.series
         said = await self._reader.labels(series.partition % self._reader.partitions)
-        labels = {
-            anomaly: msgspec.json.decode(label)
-            for anomaly, label in said.items()
-            if anomaly.startswith(series.id)
-        }
+        labels = {k: label for k, label in said.items() if k.startswith(series.id)}
         body = {
             **as_json(series),
             **explained(opened, self._rules_of(series)),
-            "events": await self._events(series),
-            "labels_of": labels,
+            "events": await self._events(series, labels),
+            "labels_of": {k: msgspec.json.decode(label) for k, label in labels.items()},
         }
         return web.Response(body=msgspec.json.encode(body), headers=JSON_HEADERS)
 
-    async def _events(self, series: Series) -> list[dict[str, object]]:
+    async def _events(self, series: Series, said: Mapping[str, bytes]) -> list[dict[str, object]]:
         """What was last told of a series, newest first."""
         partition = series.partition % self._reader.partitions
         newest = await self._reader.before(partition, NEWEST_ENTRY, 0, _EVENTS_LOOKED_AT)
-        own = (event for _, event in newest if event.id.startswith(series.id))
-        return [anomalies.as_json(event) for event in islice(own, _SHOWN_EVENTS)]
+        own = (event for _, event in newest if event and event.id.startswith(series.id))
+        shown = islice(own, _SHOWN_EVENTS)
+        return [anomalies.as_json(event, said.get(event.id)) for event in shown]
 
 
 def explained(opened: OpenSeries, rules: Rules) -> Mapping[str, object]:

@@ -22,7 +22,7 @@ from anomaly_dataplane.queries.anomalies import as_json
 from anomaly_dataplane.queries.matching import Matching
 from anomaly_dataplane.readiness import Readiness
 from anomaly_dataplane.sample import Anomaly
-from anomaly_dataplane.store.reader import Entry, Reader
+from anomaly_dataplane.store.reader import Entry, Event, Reader
 
 POLL_SECONDS = 0.5
 BEAT_SECONDS = 15.0
@@ -139,7 +139,7 @@ class StreamHandler:
 
     async def _missed(self, last: Entry, matching: Matching) -> AsyncIterator[bytes]:
         """What was committed since the last event that a listener saw, and a little before."""
-        found: list[tuple[Entry, Anomaly]] = []
+        found: list[Event] = []
         for partition in range(self._reader.partitions):
             position = (max(0, last[0] - OVERLAP_MS), 0)
             while len(found) < MOST_MISSED:
@@ -149,7 +149,7 @@ class StreamHandler:
                     break
                 position = events[-1][0]
         for entry, event in sorted(found, key=lambda item: item[0]):
-            if matching(event.metric, event.labels):
+            if event is not None and matching(event.metric, event.labels):
                 yield _text(entry, event)
 
     async def _read(self) -> None:
@@ -166,7 +166,7 @@ class StreamHandler:
                 listener.dropped = True
 
     async def _round(self, positions: list[Entry]) -> None:
-        found: list[tuple[Entry, Anomaly]] = []
+        found: list[Event] = []
         for partition, position in enumerate(positions):
             try:
                 events = await self._reader.after(partition, position, _COUNT)
@@ -176,6 +176,8 @@ class StreamHandler:
             if events:
                 positions[partition] = events[-1][0]
         for entry, event in sorted(found, key=lambda item: item[0]):
+            if event is None:
+                continue
             text = _text(entry, event)
             for listener in self._listeners:
                 listener.tell(event, text)

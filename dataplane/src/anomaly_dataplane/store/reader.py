@@ -22,6 +22,9 @@ from anomaly_dataplane.store.redis_store import RedisStore
 Entry = tuple[int, int]
 """Id of an outbox entry: Unix milliseconds of the commit, and a number within."""
 
+Event = tuple[Entry, Anomaly | None]
+"""An entry of the outbox; None where it cannot be read, as one of a newer version may be."""
+
 
 class _Name(msgspec.Struct):
     metric: str
@@ -47,13 +50,11 @@ class Reader(Protocol):
         """About so many series of a partition, and where to go on; 0 at the end."""
         ...
 
-    async def after(self, partition: int, entry: Entry, count: int) -> list[tuple[Entry, Anomaly]]:
+    async def after(self, partition: int, entry: Entry, count: int) -> list[Event]:
         """Events of the outbox behind an entry, oldest first."""
         ...
 
-    async def before(
-        self, partition: int, entry: Entry, since_ms: int, count: int
-    ) -> list[tuple[Entry, Anomaly]]:
+    async def before(self, partition: int, entry: Entry, since_ms: int, count: int) -> list[Event]:
         """Events of the outbox up to an entry, this one included, newest first."""
         ...
 
@@ -92,14 +93,12 @@ class RedisReader:
         following, flat = await self._store.ask(partition, request)
         return int(following), [self._series(name) for name in flat[1::2]]
 
-    async def after(self, partition: int, entry: Entry, count: int) -> list[tuple[Entry, Anomaly]]:
+    async def after(self, partition: int, entry: Entry, count: int) -> list[Event]:
         start = "({}-{}".format(*entry)
         request = pack("XRANGE", self._keys.outbox(partition), start, "+", "COUNT", count)
         return _events(await self._store.ask(partition, request))
 
-    async def before(
-        self, partition: int, entry: Entry, since_ms: int, count: int
-    ) -> list[tuple[Entry, Anomaly]]:
+    async def before(self, partition: int, entry: Entry, since_ms: int, count: int) -> list[Event]:
         outbox, end = self._keys.outbox(partition), "{}-{}".format(*entry)
         request = pack("XREVRANGE", outbox, end, since_ms, "COUNT", count)
         return _events(await self._store.ask(partition, request))
@@ -143,12 +142,10 @@ class MemoryReader:
         end = cursor + count
         return (end if end < len(known) else 0), known[cursor:end]
 
-    async def after(self, partition: int, entry: Entry, count: int) -> list[tuple[Entry, Anomaly]]:
+    async def after(self, partition: int, entry: Entry, count: int) -> list[Event]:
         return [found for found in self._events() if found[0] > entry][:count]
 
-    async def before(
-        self, partition: int, entry: Entry, since_ms: int, count: int
-    ) -> list[tuple[Entry, Anomaly]]:
+    async def before(self, partition: int, entry: Entry, since_ms: int, count: int) -> list[Event]:
         events = self._events()[::-1]
         return [found for found in events if (since_ms, 0) <= found[0] <= entry][:count]
 
@@ -165,13 +162,13 @@ class MemoryReader:
         self.audit.append((time.time(), anomaly, said or b"withdrawn"))
         return True
 
-    def _events(self) -> list[tuple[Entry, Anomaly]]:
+    def _events(self) -> list[Event]:
         return [((at_ms, i), event) for i, (at_ms, event) in enumerate(self._store.outbox)]
 
 
-def _events(entries: Sequence[tuple[bytes, list[bytes]]]) -> list[tuple[Entry, Anomaly]]:
-    found = []
+def _events(entries: Sequence[tuple[bytes, list[bytes]]]) -> list[Event]:
+    found: list[Event] = []
     for entry, fields in entries:
         milliseconds, sequence = entry.split(b"-")
-        found.append(((int(milliseconds), int(sequence)), wire.anomaly(fields[1])))
+        found.append(((int(milliseconds), int(sequence)), wire.readable(fields[1])))
     return found

@@ -140,8 +140,9 @@ class RedisStore:
             lambda p: pack("XREVRANGE", self._keys.outbox(p), "+", since_ms, "COUNT", 2 * limit)
         )
         newest = heapq.merge(*streams, key=lambda entry: _order(entry[0]), reverse=True)
-        events = (wire.anomaly(_pairs(fields)[b"anomaly"]) for _, fields in newest)
-        return list(islice((event for event in events if event.kind is Kind.RAISED), limit))
+        events = (wire.readable(_pairs(fields)[b"anomaly"]) for _, fields in newest)
+        raised = (event for event in events if event is not None and event.kind is Kind.RAISED)
+        return list(islice(raised, limit))
 
     async def lanes(self) -> Sequence[int]:
         try:

@@ -27,6 +27,10 @@ _CALL = b"$5\r\nFCALL\r\n$%d\r\n%b\r\n" % (len(FUNCTION), FUNCTION.encode())
 _decoder = msgspec.json.Decoder(Anomaly)
 
 
+class Unreadable(Exception):
+    """An entry of the outbox is no anomaly that this version knows."""
+
+
 def request(keys: Keys, partition: int, writes: Writes, now_ms: int) -> bytes:
     """The whole call, in Redis' protocol. One without rows changes nothing.
 
@@ -44,8 +48,23 @@ def refused(answer: bytes) -> list[int]:
 
 
 def anomaly(payload: bytes) -> Anomaly:
-    """An anomaly as the outbox holds it."""
-    return _decoder.decode(payload)
+    """An anomaly as the outbox holds it.
+
+    Raises:
+        Unreadable: it is none; of a newer version, perhaps.
+    """
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def readable(payload: bytes) -> Anomaly | None:
+    """An anomaly as the outbox holds it, None if it is none: it must not hide all others."""
+    try:
+        return anomaly(payload)
+    except Unreadable:
+        return None
 
 
 @lru_cache(maxsize=1024)
