@@ -1,14 +1,12 @@
 """The command line; see the package's docstring for the flow."""
 
 import argparse
-import fcntl
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 
 from devcluster import binaries, choice, dist, packages, senders
+from devcluster.alone import alone
 from devcluster.choice import Choice
 from devcluster.errors import DevClusterError
 from devcluster.images import engine, project
@@ -55,7 +53,7 @@ def main() -> int:
 
 def up(cache: Cache, said: Choice) -> int:
     """Make the cluster, or find it up."""
-    with _alone(cache):
+    with alone(cache):
         chosen = choice.to_make(cache, said)
         other = choice.active(cache)
         if other not in (None, chosen, Choice.CURRENT) and Choice.CURRENT is not chosen:
@@ -75,7 +73,7 @@ def up(cache: Cache, said: Choice) -> int:
 
 def down(cache: Cache, said: Choice) -> int:
     """Remove the cluster; nothing to remove is fine too."""
-    with _alone(cache):
+    with alone(cache):
         active = choice.active(cache)
         if said is Choice.AUTO and active is None:
             say("no cluster is up")
@@ -119,14 +117,14 @@ def env(cache: Cache, said: Choice) -> int:
 
 def images(cache: Cache, said: Choice) -> int:
     """Build the project's images and load them."""
-    with _alone(cache):
+    with alone(cache):
         project.build_and_load(cache, choice.provider(cache, choice.to_use(cache, said)))
     return 0
 
 
 def clients(cache: Cache, _: Choice) -> int:
     """Build or fetch what some tests need without a cluster: kubectl, helm, promtool."""
-    with _alone(cache):
+    with alone(cache):
         binaries.ensure(cache, binaries.CLIENTS)
         programs.promtool(cache)
     return 0
@@ -134,14 +132,14 @@ def clients(cache: Cache, _: Choice) -> int:
 
 def api_server(cache: Cache, _: Choice) -> int:
     """Build what tests need to run an API server of their own."""
-    with _alone(cache):
+    with alone(cache):
         binaries.ensure(cache, binaries.API_SERVER)
     return 0
 
 
 def build_senders(cache: Cache, _: Choice) -> int:
     """Build the real senders that tests run against a pod; curl is a package."""
-    with _alone(cache, "lock-senders"):
+    with alone(cache, "lock-senders"):
         packages.require(cache, (packages.Package("curl", "curl"),), "testing real senders")
         senders.ensure(cache)
     return 0
@@ -149,23 +147,11 @@ def build_senders(cache: Cache, _: Choice) -> int:
 
 def write_dist(cache: Cache, _: Choice) -> int:
     """Write the packed chart and the plain manifests into dist/."""
-    with _alone(cache):
+    with alone(cache):
         folder = binaries.ensure(cache, binaries.CLIENTS)
     for path in dist.write(folder / "helm", CHECKOUT / "dist"):
         print(path.relative_to(CHECKOUT))
     return 0
-
-
-@contextmanager
-def _alone(cache: Cache, what: str = "lock") -> Iterator[None]:
-    """Let one command at a time change things: all, or those of a lock of their own."""
-    with (cache.folder() / what).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another devcluster command is at work; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 if __name__ == "__main__":

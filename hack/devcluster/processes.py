@@ -101,7 +101,7 @@ class Daemon:
 
 def end(known: Identity, patience: float = 15) -> None:
     """End a process: a polite signal, then, when patience is out, the final one."""
-    for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
+    for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 60.0)):
         deadline = time.monotonic() + seconds
         if not _send(known, number):
             return

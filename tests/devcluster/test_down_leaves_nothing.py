@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from devcluster.alone import alone
 from devcluster.local import Local
 from devcluster.paths import Cache
 
@@ -68,22 +69,24 @@ def lines(*argv: str) -> list[str]:
 
 def test_down_leaves_the_host_as_it_was_before_up() -> None:
     """Also after a kill -9 of half of the node, and with pods still running."""
-    local = Local(Cache.from_environment())
-    assert not local.is_up(), "take your cluster down first"
-    before = traces()
+    cache = Cache.from_environment()
+    local = Local(cache)
+    with alone(cache):  # a command that would make a cluster waits
+        assert not local.is_up(), "take your cluster down first"
+        before = traces()
 
-    local.up()
-    assert local.is_up()
-    pids = [line.split()[2] for line in local.report()]
-    for pid in pids[::2]:
-        os.kill(int(pid), signal.SIGKILL)
-    assert not local.is_up()
+        local.up()
+        assert local.is_up()
+        pids = [line.split()[2] for line in local.report()]
+        for pid in pids[::2]:
+            os.kill(int(pid), signal.SIGKILL)
+        assert not local.is_up()
 
-    local.up()
-    assert local.is_up()
-    local.down()
+        local.up()
+        assert local.is_up()
+        local.down()
 
-    after = traces()
+        after = traces()
     left = {
         one.name: sorted(set(getattr(after, one.name)) ^ set(getattr(before, one.name)))
         for one in fields(Traces)
