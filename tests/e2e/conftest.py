@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from installation import SYSTEM, Helm, make_namespace
+from installation import SYSTEM, Helm, await_end, make_namespace
 from kube import Kubectl, Refused
 from pipelines import RESOURCE
 from together import while_used
@@ -87,6 +87,7 @@ def operator(
     found_crd = shared / "found-crd"
 
     def install() -> None:
+        await_end(cluster, "crd", RESOURCE)  # of the run before, which did not wait for it
         if cluster.get("crd", RESOURCE):
             found_crd.touch()
             if environment()["provider"] == "current":

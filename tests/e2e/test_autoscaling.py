@@ -10,7 +10,7 @@ import pytest
 from anomaly_dataplane.contract.runtime import PATH_INGEST
 from device import Fleet
 from kube import Kubectl
-from pipelines import RESOURCE, Pipeline
+from pipelines import RESOURCE, Pipeline, noise
 from polling import eventually
 
 pytestmark = pytest.mark.e2e
@@ -39,6 +39,7 @@ def pipeline(kubectl: Kubectl, ingress: str) -> Iterator[Pipeline]:
     pipeline = Pipeline(kubectl, "elastic", ingress)
     pipeline.apply(SPEC)
     pipeline.await_ready()
+    pipeline.send_until_taken(noise("hello", "world", 1))
     yield pipeline
     kubectl.delete(RESOURCE, pipeline.name, wait=False)
 

@@ -133,4 +133,4 @@ def test_a_reference_that_breaks_later_is_told_too(pipelines: dict[str, Pipeline
     assert not pipeline.kubectl_wait("Ready", 3)
     pipeline.await_condition("Ready", "False", "IngressClassNotFound", within=60)
     pipeline.apply(FINE)
-    assert pipeline.kubectl_wait("Ready", 60)
+    assert pipeline.kubectl_wait("Ready", 150)

@@ -71,7 +71,7 @@ def test_waiting_right_after_an_edit_is_waiting_for_that_edit(
     for edit in ("one", "two"):  # an edit that works: when the wait is over, its pods are there
         marked = {"metadata": {"annotations": {"edit": edit}}}
         pipeline.apply({**SPEC, "podTemplate": marked})
-        assert pipeline.kubectl_wait("Ready", 120)
+        assert pipeline.kubectl_wait("Ready", 150)
         assert templates(pipeline) == {edit}
     assert fleet.report.surprises == []
 
@@ -118,7 +118,7 @@ def test_a_redis_that_is_gone_is_told_and_its_return_needs_no_hand(
     assert outage["series"] == figures["series"]
 
     pipeline.apply(SPEC)
-    assert pipeline.kubectl_wait("Ready", 120)
+    assert pipeline.kubectl_wait("Ready", 150)
     pipeline.send_until_taken(noise("pressure", "pump-2", 1))
-    pipeline.await_condition("DataFlowing", "True", within=120)
+    pipeline.await_condition("DataFlowing", "True")
     assert call("GET", pipeline.base + "/api/v1/stats").ok().body["redis"]["up"]

@@ -43,14 +43,19 @@ class Helm:
             self.run("uninstall", RELEASE, "--wait", "--timeout=180s")
 
 
-def make_namespace(kubectl: Kubectl, name: str) -> None:
-    """Make a namespace that refuses every pod that is not `restricted`; await an old one's end."""
+def await_end(kubectl: Kubectl, kind: str, name: str) -> None:
+    """Wait until what is being deleted is gone; what is not stays, and is not waited for."""
 
-    def free() -> bool:
-        old = kubectl.get("namespace", name)
+    def over() -> bool:
+        old = kubectl.get(kind, name)
         return old is None or "deletionTimestamp" not in old["metadata"]
 
-    eventually(f"an old namespace {name} is gone", free)
+    eventually(f"an old {kind} {name} is gone", over)
+
+
+def make_namespace(kubectl: Kubectl, name: str) -> None:
+    """Make a namespace that refuses every pod that is not `restricted`; await an old one's end."""
+    await_end(kubectl, "namespace", name)
     kubectl.apply(
         {
             "apiVersion": "v1",

@@ -116,16 +116,16 @@ class Pipeline:
         return call("POST", self.base + PATH_INGEST + query, content=samples, host=host)
 
     def send_until_taken(
-        self, samples: Sequence[Sample], within: float = PATIENCE, host: str = ""
+        self, samples: Sequence[Sample], *, verdicts: bool = False, host: str = ""
     ) -> Answer:
         """Post samples as a device does: again and again until a 2xx."""
 
         def probe() -> Answer:
-            answer = self.send(samples, host=host)
+            answer = self.send(samples, verdicts=verdicts, host=host)
             assert 200 <= answer.status < 300, answer
             return answer
 
-        return eventually(f"{self.name} takes samples", probe, within=within)
+        return eventually(f"{self.name} takes samples", probe)
 
     def stats(self) -> dict[str, Any]:
         """Totals of the whole pipeline."""
