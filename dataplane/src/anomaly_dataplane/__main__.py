@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _environment() -> str:
     fields = [field.metadata for field in dataclasses.fields(Settings)]
-    return "\n".join(f"  {field['env']:<26} {field['help']}" for field in fields)
+    width = max(len(field["env"]) for field in fields)
+    return "\n".join(f"  {field['env']:<{width}}  {field['help']}" for field in fields)
 
 
 if __name__ == "__main__":

@@ -48,10 +48,11 @@ def test_a_pods_own_document_does_too(tmp_path: Path) -> None:
     [
         ("{", "is not YAML"),
         ("kind: Deployment\n", "holds no AnomalyPipeline"),
-        ("kind: AnomalyPipeline\nspec: {detection: {window: 3}}\n", "detection.window"),
-        ("kind: AnomalyPipeline\nspec: {detection: {windows: 30}}\n", "detection.windows"),
+        ("kind: AnomalyPipeline\nspec: {detection: {window: 3}}\n", ".yaml: spec.detection.window"),
+        ("kind: AnomalyPipeline\nspec: {detection: {windows: 30}}\n", ": spec.detection.windows"),
+        ('{"version": 1, "detection": {"window": 3}}', ".yaml: detection.window"),
         ("kind: AnomalyPipeline\nspec: {detecton: {window: 30}}\n", "did you mean detection?"),
-        ("kind: AnomalyPipeline\nspec: 1\n", "must be an object"),
+        ("kind: AnomalyPipeline\nspec: 1\n", "must be objects"),
     ],
 )
 def test_a_file_that_is_no_pipeline_says_why(tmp_path: Path, text: str, reason: str) -> None:

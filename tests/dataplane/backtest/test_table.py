@@ -77,7 +77,7 @@ def test_a_bad_line_is_named_and_the_others_are_used(line: str, reason: str) -> 
     ("text", "reason"),
     [
         ("", "it has nothing"),
-        ("1388534400,1\n", "one of them timestamp; it has 1388534400, 1"),
+        ("1388534400,1\n", "one of them timestamp; it has '1388534400', '1'"),
         ("timestamp\n1\n", "no column beside the timestamp"),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -55,23 +56,35 @@ def read(path: Path) -> PipelineConfig:
         raise _invalid(path, f"is not YAML: {_where(error)}") from None
     for document in documents:
         if isinstance(document, Mapping) and document.get("kind") == KIND:
-            return _of_resource(document)
+            if not all(isinstance(document.get(g) or {}, Mapping) for g in ("spec", "metadata")):
+                raise _invalid(path, "spec and metadata must be objects, such as spec: {}")
+            with _told_of(f"{path}: spec."):
+                return _of_resource(document)
     if len(documents) == 1 and isinstance(documents[0], Mapping) and "version" in documents[0]:
-        return config.parse(documents[0])
+        with _told_of(f"{path}: "):
+            return config.parse(documents[0])
     raise _invalid(path, f"holds no {KIND}; give the file that `kubectl apply -f` takes")
 
 
+@contextmanager
+def _told_of(place: str) -> Iterator[None]:
+    """Have errors say where their fields stand: there may be two files."""
+    try:
+        yield
+    except InvalidConfig as invalid:
+        errors = [FieldError(place + error.path, error.problem) for error in invalid.errors]
+        raise InvalidConfig(errors) from None
+
+
 def _of_resource(resource: Mapping[str, object]) -> PipelineConfig:
-    spec = resource.get("spec") or {}
-    metadata = resource.get("metadata") or {}
-    if not isinstance(spec, Mapping) or not isinstance(metadata, Mapping):
-        raise InvalidConfig([FieldError("spec", "must be an object, such as spec: {}")])
+    """The config of a resource; errors name what is below `spec`."""
+    spec, metadata = resource.get("spec") or {}, resource.get("metadata") or {}
+    assert isinstance(spec, Mapping)
+    assert isinstance(metadata, Mapping)
     known = {*HONOURED, *LEFT_ASIDE}
     unknown = [str(name) for name in spec if name not in known]
     if unknown:
-        raise InvalidConfig(
-            [FieldError(f"spec.{name}", unknown_field(name, known)) for name in unknown]
-        )
+        raise InvalidConfig([FieldError(name, unknown_field(name, known)) for name in unknown])
     groups = {name: spec[name] for name in HONOURED if name in spec}
     identity = {
         "namespace": str(metadata.get("namespace") or "default"),

@@ -109,7 +109,7 @@ def _time_column(header: Sequence[str]) -> int:
     for name in TIME_NAMES:
         if name in (lowered := [each.lower() for each in header]):
             return lowered.index(name)
-    found = ", ".join(header[:8]) or "nothing"
+    found = ", ".join(map(repr, header[:8])) or "nothing"
     raise BadTable(
         f"the first line must name the columns, one of them timestamp; it has {found[:200]}"
     )

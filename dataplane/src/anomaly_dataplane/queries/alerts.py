@@ -8,8 +8,8 @@ import msgspec
 from aiohttp import web
 
 from anomaly_dataplane.alerting.alert import Alert, readable
-from anomaly_dataplane.alerting.delivery.alertmanager import summary
 from anomaly_dataplane.alerting.ledger import Ledger
+from anomaly_dataplane.alerting.texts import summary
 from anomaly_dataplane.ingest.reply import JSON_HEADERS
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.parameters import Parameters

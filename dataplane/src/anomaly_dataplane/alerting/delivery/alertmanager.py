@@ -26,10 +26,10 @@ from anomaly_dataplane.alerting.delivery.http import (
 )
 from anomaly_dataplane.alerting.delivery.known import Known
 from anomaly_dataplane.alerting.delivery.links import link
+from anomaly_dataplane.alerting.texts import texts_of
 from anomaly_dataplane.contract.config import Identity, PipelineConfig
 from anomaly_dataplane.ingest.timestamps import rfc3339
 from anomaly_dataplane.observer import Observer
-from anomaly_dataplane.sample import Ending
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -166,47 +166,3 @@ def labels(pipeline: Identity, alert: Alert) -> dict[str, str]:
         ours |= {"metric": alert.metric, "direction": alert.direction, "series": alert.series}
     exported = {f"exported_{name}" if name in ours else name: value for name, value in own.items()}
     return {name: value for name, value in {**exported, **ours}.items() if value}
-
-
-def texts_of(alert: Alert) -> dict[str, str]:
-    """What people read."""
-    texts = {
-        "summary": summary(alert),
-        "anomalies": str(alert.anomalies),
-        "alert_id": alert.id,
-    }
-    last = alert.last
-    if last is not None:
-        texts |= {
-            "value": f"{last.value:g}",
-            "expected": f"{last.expected[0]:g} to {last.expected[1]:g}",
-            "score": f"{last.score:.3g}",
-            "threshold": f"{last.threshold:g}",
-            "family": last.family,
-            "last_anomaly": last.anomaly,
-            "last_time": rfc3339(last.time),
-        }
-    if alert.ending:
-        texts["ending"] = alert.ending
-    return {name: text for name, text in texts.items() if text}
-
-
-def summary(alert: Alert) -> str:
-    """One line about an alert: what is wrong, or that it is not any more."""
-    of = ", ".join(f"{name}={value}" for name, value in alert.labels.items())
-    if alert.kind is Kind.GROUP:
-        count, size = alert.members
-        at_once = "are anomalous at once" if alert.is_open else "are still anomalous"
-        return f"{count} of {size} series of {of} {at_once}"
-    name = f"{alert.metric} ({of})" if of else alert.metric
-    if alert.last is None or alert.direction == "None":
-        return f"{name} {_SILENCE.get(alert.ending, 'has stopped reporting')}"
-    low, high = alert.last.expected
-    what = f"{alert.last.value:.4g}, {alert.direction.lower()} the expected {low:.4g} to {high:.4g}"
-    if alert.is_open:
-        return f"{name} is {what}"
-    return f"{name} {_OVER.get(alert.ending, 'is no longer anomalous')}; it was {what}"
-
-
-_SILENCE: dict[str, str] = {Ending.REPORTING: "reports again", Ending.CLOSED: "has ended"}
-_OVER: dict[str, str] = {Ending.NEW_NORMAL: "has a new normal", Ending.CLOSED: "has ended"}

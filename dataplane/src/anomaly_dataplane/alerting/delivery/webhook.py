@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from anomaly_dataplane.alerting.delivery.alertmanager import summary
 from anomaly_dataplane.alerting.delivery.credentials import BadSecret, Credentials
 from anomaly_dataplane.alerting.delivery.http import Answer, Backoff, Bell, Outcome, post
 from anomaly_dataplane.alerting.delivery.links import link
 from anomaly_dataplane.alerting.ledger import Ledger, dead_letter
 from anomaly_dataplane.alerting.notices import Notice
+from anomaly_dataplane.alerting.texts import summary
 from anomaly_dataplane.contract.config import PipelineConfig, Webhook
 from anomaly_dataplane.errors import StoreUnavailable
 from anomaly_dataplane.ingest.timestamps import rfc3339
