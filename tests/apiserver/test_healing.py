@@ -87,7 +87,7 @@ def test_what_is_switched_off_goes(children: Kubectl) -> None:
     )
 
     for kind in ("ingress", "hpa", "pdb"):
-        eventually(f"no {kind}", partial(_is_gone, children, kind, "boiler"), within=10)
+        eventually(f"no {kind}", partial(_is_gone, children, kind, "boiler"))
     assert children.get("deployment", "boiler") is not None
 
 

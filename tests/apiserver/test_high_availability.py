@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 
 from anomaly_operator import names
 from api_server import COLLECTOR, ApiServer, api_server
+from fault_proxy import Fault, fault_proxy
 from kube import Kubectl, says
 from operator_process import OperatorProcess, operator
 from pipelines import resource
@@ -69,8 +71,10 @@ def test_killing_the_leader_hands_over_and_a_stopped_one_never_writes_again(
         def another(name: str) -> OperatorProcess:
             return stack.enter_context(operator(server.kubeconfig, tmp_path, name=name, **lease))
 
-        first, second = another("first"), another("second")
-        assert [each.metric("anomaly_operator_leader") for each in (first, second)] == [1, 0]
+        first = another("first")
+        eventually("the first leads", partial(leads, first))
+        second = another("second")
+        assert not leads(second)
         assert second.get("/livez")[0] == 200
 
         first.kill()
@@ -89,7 +93,7 @@ def test_killing_the_leader_hands_over_and_a_stopped_one_never_writes_again(
         kubectl.patch("ap", "one", {"spec": {"detection": {"threshold": "3"}}})
         os.kill(second.process.pid, signal.SIGCONT)
         assert second.process.wait(timeout=90) == 1, "the old leader ends, to be started anew"
-        assert third.metric("anomaly_operator_leader") == 1
+        assert leads(third)
 
     by_agent: dict[str, list[str]] = {}
     for agent, what, when in writes(record):
@@ -111,12 +115,44 @@ def test_a_leader_that_is_told_to_stop_hands_over_at_once(
         operator(server.kubeconfig, tmp_path, name="old", **lease) as old,
         operator(server.kubeconfig, tmp_path, name="new", **lease) as new,
     ):
-        old.stop()
+        eventually("one of them leads", lambda: leads(old) or leads(new))
+        first, second = (old, new) if leads(old) else (new, old)
+        first.stop()
 
-        eventually(
-            "the new one leads",
-            lambda: new.metric("anomaly_operator_leader") == 1,
-        )
+        eventually("the other one leads", partial(leads, second))
+
+
+def test_a_renewal_whose_answer_was_lost_ends_nobody(
+    server: ApiServer, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    """The Lease has moved on, by the leader's own hand: it reads it, and goes on."""
+    lease = {"lease": f"{kubectl.namespace}/operator", "watch_namespaces": kubectl.namespace}
+    lost = Fault(
+        lambda request: request.method == "PUT" and "/leases/" in request.path,
+        code=0,
+        times=1,
+        after=True,
+    )
+    with fault_proxy(server) as proxy:
+        config = proxy.kubeconfig(tmp_path / "kubeconfig")
+        with operator(config, tmp_path, **lease) as process:
+            eventually("it leads", partial(leads, process))
+            proxy.faults.append(lost)
+            eventually("an answer is lost", lambda: lost.met)
+            before = renewed(kubectl)
+            eventually("it is renewed again", lambda: renewed(kubectl) > before)
+
+            assert leads(process)
+            assert process.process is not None
+            assert process.process.poll() is None
+
+
+def leads(process: OperatorProcess) -> bool:
+    return process.metric("anomaly_operator_leader") == 1
+
+
+def renewed(kubectl: Kubectl) -> str:
+    return str(kubectl.need("lease", "operator")["spec"]["renewTime"])
 
 
 def test_pipelines_are_shared_out_by_label(

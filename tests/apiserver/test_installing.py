@@ -223,8 +223,11 @@ def test_helm_lets_go_what_would_wait_for_the_operator(bare: ApiServer, tmp_path
     admin.run("delete", RESOURCE, "--all", "--timeout=90s")
     eventually("its objects are collected", lambda: admin.get("deployment", "purged") is None)
     release = "app.kubernetes.io/instance=anomaly-operator"
-    assert admin.list("serviceaccounts,roles,rolebindings,deployments,jobs", release) == []
-    assert admin.list("clusterroles,clusterrolebindings", release) == []
+    for kinds in (
+        "serviceaccounts,roles,rolebindings,deployments,jobs",
+        "clusterroles,clusterrolebindings",
+    ):
+        eventually(f"none of {kinds}", lambda: admin.list(kinds, release) == [])  # noqa: B023
     admin.delete("crd", RESOURCE)
     admin.run("delete", "namespace", "helm-system", "--wait=false")
 

@@ -71,6 +71,20 @@ def test_the_address_that_pods_were_told_is_no_change(
     assert code == 0, text
 
 
+@pytest.mark.parametrize("data", [None, {"pipeline.json": "{"}, {"pipeline.json": "[]"}])
+def test_an_object_of_somebody_else_in_the_way_is_told(
+    server: ApiServer, kubectl: Kubectl, tmp_path: Path, data: dict[str, str] | None
+) -> None:
+    """Whatever it holds; also where no operator runs."""
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "boiler-config"}}
+    kubectl.apply({**theirs, "data": data} if data else theirs)
+
+    code, text = run_plan(server, kubectl, tmp_path, {})
+
+    assert code == 1, text
+    assert "# Refused: ConfigMap boiler-config\nexists and belongs to somebody else" in text
+
+
 def test_the_command_shows_what_a_file_would_change(
     server: ApiServer, pipeline: Kubectl, tmp_path: Path
 ) -> None:

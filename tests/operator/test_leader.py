@@ -109,3 +109,34 @@ async def test_a_holder_that_cannot_renew_gives_up() -> None:
 
     with pytest.raises(LostLease, match="could not be renewed"):
         await first.hold()
+
+
+async def test_a_renewal_whose_answer_was_lost_is_no_loss() -> None:
+    """The Lease has moved on, by our own hand; whoever took it really ends us all the same."""
+    stage = Candidates()
+    first, second = stage.candidate("first"), stage.candidate("second")
+    await first.try_once()
+    lease = stage.cluster.find(kinds.LEASE, "operator")
+    assert lease is not None
+    stage.cluster.put(lease)  # what the lost renewal has written
+
+    assert not await first.try_once()
+    assert await first.try_once()
+    assert stage.holder() == "first"
+
+    stage.seconds += 20
+    await second.try_once()
+    stage.seconds += 20
+    assert await second.try_once()
+    with pytest.raises(LostLease, match="another operator"):
+        await first.hold()
+
+
+async def test_taking_it_needs_no_second_wait_if_only_the_answer_was_lost() -> None:
+    """It is ours as soon as we read that."""
+    stage = Candidates()
+    first = stage.candidate("first")
+    await first.try_once()
+    again = stage.candidate("first")
+
+    assert await again.try_once()

@@ -10,19 +10,22 @@ import pytest
 
 from anomaly_operator.errors import ApiError, Retry
 from anomaly_operator.workqueue import BACKOFF_LAST_SECONDS, WorkQueue
+from virtual_time import in_virtual_time
 
 Work = Callable[[str], Awaitable[float | None]]
 
 
 @asynccontextmanager
 async def running(work: Work, workers: int = 4) -> AsyncIterator[WorkQueue[str]]:
-    queue: WorkQueue[str] = WorkQueue(work, jitter=lambda: 0.5)
+    clock = asyncio.get_running_loop().time
+    queue: WorkQueue[str] = WorkQueue(work, clock=clock, jitter=lambda: 0.5)
     task = asyncio.create_task(queue.run(workers))
     yield queue
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
+@in_virtual_time
 async def test_a_burst_of_events_is_one_run() -> None:
     """And what comes while it runs is one more."""
     runs = []
@@ -43,6 +46,7 @@ async def test_a_burst_of_events_is_one_run() -> None:
     assert runs == ["a", "a"]
 
 
+@in_virtual_time
 async def test_a_key_never_runs_twice_at_a_time() -> None:
     """Other keys do, up to the number of workers."""
     at_work: list[str] = []
@@ -67,6 +71,7 @@ async def test_a_key_never_runs_twice_at_a_time() -> None:
     assert most == 3
 
 
+@in_virtual_time
 async def test_an_error_of_one_key_does_not_hold_up_another() -> None:
     """Whatever it raises; it is tried again by itself."""
     runs: list[str] = []
@@ -132,6 +137,7 @@ async def test_a_wait_that_is_cheap_to_look_at_stays_short() -> None:
     assert [await hand.run() for _ in range(6)] == [1, 2, 4, 5, 5, 5]
 
 
+@in_virtual_time
 async def test_an_edit_does_not_stand_in_line_behind_looks_that_have_time() -> None:
     """Also one of a pipeline whose look is overdue itself."""
     runs: list[str] = []
@@ -168,6 +174,27 @@ async def test_a_key_that_is_gone_leaves_nothing_behind() -> None:
 
     assert await hand.run() == float("inf")
     assert [hand.queue._due, hand.queue._failures, hand.queue._not_before] == [{}, {}, {}]
+
+
+@in_virtual_time
+async def test_a_namesake_that_comes_while_the_end_is_seen_to_is_not_forgotten() -> None:
+    """`kubectl replace --force` makes one the moment the first is gone."""
+    runs: list[str] = []
+
+    async def work(key: str) -> float | None:
+        runs.append(key)
+        if len(runs) > 1:
+            return 1000
+        await asyncio.sleep(0.1)  # as the last requests about the first one take
+        return None
+
+    async with running(work) as queue:
+        queue.add("a")
+        await asyncio.sleep(0.05)
+        queue.add("a", first=True)
+        await asyncio.sleep(1)
+
+    assert runs == ["a", "a"]
 
 
 async def test_depth_counts_what_could_run_now() -> None:

@@ -112,7 +112,7 @@ class OperatorProcess:
         assert self.process is not None
         self.process.terminate()
         try:
-            return self.process.wait(timeout=25)
+            return self.process.wait(timeout=60)
         finally:
             self.kill()
 

@@ -96,7 +96,8 @@ class Elector:
         while True:
             await asyncio.sleep(min(self._seconds * RETRY_SHARE, max(self.seconds_left(), 0)))
             try:
-                if not await self.try_once():
+                # Twice: a renewal whose answer was lost is a conflict with ourselves.
+                if not await self.try_once() and not await self.try_once():
                     raise LostLease("another operator holds the Lease")
             except ApiError as error:
                 log.warning("Lease %s: %s", self._name, error)
@@ -118,7 +119,8 @@ class Elector:
         started = self._clock()
         if self._live is None or _spec(self._live).get("holderIdentity") != self._who:
             self._live = await self._cluster.get(kinds.LEASE, self._namespace, self._name)
-            if self._live is not None and not self._free():
+            ours = _spec(self._live).get("holderIdentity") == self._who
+            if self._live is not None and not ours and not self._free():
                 return False
         try:
             await self._write(self._wanted())

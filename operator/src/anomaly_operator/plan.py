@@ -182,7 +182,10 @@ async def _of_file(
 async def _at_address(api: Cluster, pipeline: Pipeline) -> Pipeline:
     """With the address that its pods were told, which only a reconcile finds out."""
     live = await api.get(kinds.CONFIG_MAP, pipeline.namespace, names.config(pipeline.name))
-    if live is None:
+    text = ((live or {}).get("data") or {}).get(runtime.CONFIG_FILE, "{}")
+    try:
+        document = json.loads(text)
+    except ValueError:  # somebody else's, or edited by hand: the plan shows what becomes of it
         return pipeline
-    document = json.loads(live["data"].get(runtime.CONFIG_FILE, "{}"))
-    return spec.at_address(pipeline, document.get("publicUrl", ""))
+    url = document.get("publicUrl") if isinstance(document, dict) else None
+    return spec.at_address(pipeline, url if isinstance(url, str) else "")

@@ -177,7 +177,7 @@ class Reconciler:
         if not paused and await self._hold(body, pipeline, outcome):
             await self._bring_about(key, pipeline, memory, outcome, served)
 
-        observed = await self._observe(key, pipeline, memory, outcome, served)
+        observed = await self._observe(key, pipeline, memory, outcome, around)
         if paused:
             observed = replace(
                 observed, paused=True, planned=planned, applied_before=_applied_before(body)
@@ -339,7 +339,7 @@ class Reconciler:
         pipeline: Pipeline,
         memory: Memory,
         outcome: Outcome,
-        served: frozenset[Kind],
+        around: Surroundings,
     ) -> Observed:
         children = dict(self._inventory.children(key))
         workload = children.get(ChildRef(kinds.DEPLOYMENT.kind, names.dataplane(key.name)))
@@ -354,10 +354,10 @@ class Reconciler:
             redis_trouble=pods.redis_trouble,
             stats=memory.stats,
             samples_per_second=memory.samples_per_second,
-            served=served,
-            gateway=await self._gateway(pipeline, served),
+            served=around.served,
+            gateway=around.gateway,
             now=self._wall_clock(),
-            missing=await self._lookup.missing(pipeline, served),
+            missing=await self._lookup.missing(pipeline, around.served),
         )
 
     async def _gateway(self, pipeline: Pipeline, served: frozenset[Kind]) -> Gateway | None:

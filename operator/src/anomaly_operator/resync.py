@@ -153,9 +153,7 @@ class Resync:
 
         Their metadata tell whether it has brought everything, and are a tenth of the whole.
         """
-        before = {
-            key for key, _ in self._inventory.pipelines()
-        }  # others may be newer than the list
+        before = self._uids()  # others may be newer than the list
         listed: dict[Key, int] = {}
         closed: set[str | None] = set()
         for namespace in self._namespaces():
@@ -176,14 +174,27 @@ class Resync:
             if self._inventory.watched_version(key) < version
         }
         for key, body in self._inventory.pipelines():
-            if key in before and key not in listed and not closed & {None, key.namespace}:
-                # Deleted, and the watch has not told.
-                behind[key] = -1
-                self._inventory.drop_pipeline(key, body["metadata"]["uid"])
-                self._enqueue(key)
-        self._unseen = {key: self._unseen.get(key, (v, now)) for key, v in behind.items()}
-        if not self._unseen:
-            self._current = now
+            uid = body["metadata"]["uid"]
+            if key in listed or before.get(key) != uid or closed & {None, key.namespace}:
+                continue
+            # Deleted, and the watch has not told.
+            behind[key] = -1
+            self._inventory.drop_pipeline(key, uid)
+            self._enqueue(key)
+        self._unseen = {
+            key: self._still_unseen(key) or (version, now) for key, version in behind.items()
+        }
+        self._current = min((since for _, since in self._unseen.values()), default=now)
+
+    def _uids(self) -> dict[Key, str]:
+        return {key: body["metadata"]["uid"] for key, body in self._inventory.pipelines()}
+
+    def _still_unseen(self, key: Key) -> tuple[int, float] | None:
+        """What was missed at an earlier look, unless the watch has brought it since."""
+        earlier = self._unseen.get(key)
+        if earlier is None or self._inventory.watched_version(key) >= earlier[0] >= 0:
+            return None
+        return earlier
 
     def _is_news(self, head: Manifest) -> bool:
         known = self._inventory.pipeline(key_of(head))

@@ -118,10 +118,10 @@ class WorkQueue(Generic[K]):
             log.exception("reconcile failed")
         else:
             self._failures.pop(key, None)
-            if again is None:
-                self.forget(key)
-            else:
+            if again is not None:
                 self.add(key, again)
+            elif key not in self._due:  # else: a namesake has come while the work was at its end
+                self.forget(key)
 
     def _back_off(
         self, key: K, retry_after: float | None, at_most: float = BACKOFF_LAST_SECONDS
