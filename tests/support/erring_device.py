@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.request import Request, urlopen
 
@@ -25,13 +25,19 @@ class Device:
 
     def send(self, *values: float) -> None:
         """Values a second apart; tried again until they are taken."""
+        self._deliver(self._samples(*values))
+
+    def _samples(self, *values: float) -> list[dict[str, object]]:
         self.at = self.at or time.time() - 200
-        samples = []
+        samples: list[dict[str, object]] = []
         for value in values:
             self.at += 1
             samples.append(
                 {"metric": self.metric, "labels": self.labels, "timestamp": self.at, "value": value}
             )
+        return samples
+
+    def _deliver(self, samples: Sequence[object]) -> None:
         body = json.dumps(samples).encode()
 
         def accepted() -> bool:
@@ -46,3 +52,8 @@ class Device:
 
     def warm_up(self) -> None:
         self.send(*(10 + 0.1 * (i % 3) for i in range(40)))
+
+
+def send_together(devices: Sequence[Device], value: float) -> None:
+    """The same value of all of them, in one request."""
+    devices[0]._deliver([sample for device in devices for sample in device._samples(value)])

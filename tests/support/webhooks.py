@@ -28,7 +28,8 @@ class Hook:
         hangs: whether it takes connections and never answers.
         chokes_on: what it answers 500 to, if a body has it; empty for nothing.
         tls: a folder with the certificate that it shows; None for plain HTTP.
-        posts: (headers, body) of all that came.
+        posts: (headers, body) of all that it took.
+        asked: how many came, taken or not.
     """
 
     port: int
@@ -39,6 +40,7 @@ class Hook:
     chokes_on: str = ""
     tls: Path | None = None
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    asked: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,6 +57,7 @@ class Hook:
 
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()
+        self.asked += 1
         headers = {name.lower(): value for name, value in request.headers.items()}
         if self.hangs:
             await self.over.wait()

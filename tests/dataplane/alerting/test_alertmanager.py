@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_an_episode_is_one_alert_that_is_updated_and_resolved(
     device.warm_up()
     device.send(99)
     for peer in peers:
-        alert = eventually("it fires", lambda peer=peer: the_one(peer, "temperature"), within=60)  # type: ignore[misc]
+        alert = eventually("it fires", lambda peer=peer: the_one(peer, "temperature"))  # type: ignore[misc]
         labels = alert["labels"]
         page = "http://192.0.2.7/tests/outages/#series="
         assert alert["generatorURL"] == page + labels.pop("series")
@@ -87,10 +88,10 @@ def test_an_episode_is_one_alert_that_is_updated_and_resolved(
         return alert is not None and int(alert["annotations"]["anomalies"]) > 1
 
     for peer in peers:
-        eventually("it is updated", lambda peer=peer: updated(peer), within=60)  # type: ignore[misc]
+        eventually("it is updated", lambda peer=peer: updated(peer))  # type: ignore[misc]
     for peer in peers:
         gone = lambda peer=peer: not firing(peer, "temperature")  # noqa: E731
-        eventually("it is resolved", gone, within=60)
+        eventually("it is resolved", gone)
     assert stack.pod.metric("alerts_open") == 0
     for peer in peers:
         name = f"alertmanager/127.0.0.1:{peer.port}"
@@ -100,31 +101,28 @@ def test_an_episode_is_one_alert_that_is_updated_and_resolved(
 def test_an_alertmanager_that_was_away_hears_of_what_is_open(
     stack: Stack, peers: list[Alertmanager]
 ) -> None:
-    """Meanwhile the other one does, and senders notice nothing."""
+    """Meanwhile the other one does."""
     away, there = peers
     away.stop()
     device = Device(lambda: stack.url, "pressure")
     device.warm_up()
     device.send(99)
-    eventually("the other fires", lambda: the_one(there, "pressure"), within=60)
+    eventually("the other fires", lambda: the_one(there, "pressure"))
     name = f"alertmanager/127.0.0.1:{away.port}"
     eventually(
         "the failure is counted",
         lambda: stack.pod.metric("alert_deliveries_total", receiver=name, result="failed"),
         within=60,
     )
-    began = time.monotonic()
     device.send(99)
-    assert time.monotonic() - began < 2
-
     away.start()
     for _ in range(3):  # keep it open meanwhile
         device.send(99)
         time.sleep(1)
-    eventually("it fires there too", lambda: the_one(away, "pressure"), within=60)
+    eventually("it fires there too", lambda: the_one(away, "pressure"))
     for peer in peers:
         gone = lambda peer=peer: not firing(peer, "pressure")  # noqa: E731
-        eventually("it is resolved", gone, within=60)
+        eventually("it is resolved", gone)
 
 
 def test_an_alertmanager_that_forgot_everything_is_told_again(
@@ -135,15 +133,17 @@ def test_an_alertmanager_that_forgot_everything_is_told_again(
     device = Device(lambda: stack.url, "level")
     device.warm_up()
     device.send(99)
-    eventually("it fires", lambda: the_one(forgetful, "level"), within=60)
+    eventually("it fires", lambda: the_one(forgetful, "level"))
     forgetful.stop()
+    restarted = datetime.now(UTC)
     forgetful.start()
-    assert not firing(forgetful, "level")
-    deadline = time.monotonic() + 75
-    while the_one(forgetful, "level") is None:
+
+    def again() -> bool:
         device.send(99)  # keep it open meanwhile
-        time.sleep(1)
-        assert time.monotonic() < deadline
+        alert = the_one(forgetful, "level")
+        return alert is not None and datetime.fromisoformat(alert["updatedAt"]) > restarted
+
+    eventually("it fires again", again, pause=1.0)
 
 
 def test_a_pod_that_is_killed_leaves_its_alerts_to_the_next(
@@ -168,8 +168,8 @@ def test_a_pod_that_is_killed_leaves_its_alerts_to_the_next(
                 victim.kill()
                 victim.start()
             for peer, metrics in zip(peers, heard, strict=True):
-                eventually("all were told", lambda m=metrics: set(m) == wanted, within=30)  # type: ignore[misc]
-                eventually("all are resolved", lambda p=peer: not p.alerts(), within=90)  # type: ignore[misc]
+                eventually("all were told", lambda m=metrics: set(m) == wanted)  # type: ignore[misc]
+                eventually("all are resolved", lambda p=peer: not p.alerts())  # type: ignore[misc]
         for metrics in heard:
             assert {metric: len(ids) for metric, ids in metrics.items()} == dict.fromkeys(wanted, 1)
         never(

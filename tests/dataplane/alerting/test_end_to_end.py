@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from erring_device import Device
+from erring_device import Device, send_together
 from outages import Stack, a_stack
 from polling import eventually, never
 from samples import ZSCORE
@@ -58,16 +58,16 @@ def test_a_spike_and_its_calm_in_one_request_are_opened_and_resolved(
         device = Device(lambda: stack.url, "temperature")
         device.warm_up()
         device.send(99, *[10 + 0.1 * (i % 3) for i in range(10)])
-        eventually("it is resolved", lambda: hook.bodies("Resolved"), within=20)
+        eventually("it is resolved", lambda: hook.bodies("Resolved"))
         assert story_of(hook) == [("Opened", "Above", ""), ("Resolved", "Above", "Calm")]
         opened, resolved = (body["summary"].partition(" ")[2] for body in hook.bodies())
         assert "is 99, above the expected" in opened
         assert "is no longer anomalous; it was 99, above the expected" in resolved
         device.send(-99)
-        eventually("the next opens", lambda: len(hook.bodies("Opened")) == 2, within=20)
+        eventually("the next opens", lambda: len(hook.bodies("Opened")) == 2)
         assert story_of(hook)[2:] == [("Opened", "Below", "")]
         device.send(10, 10.1)
-        eventually("it is resolved", lambda: len(hook.bodies("Resolved")) == 2, within=20)
+        eventually("it is resolved", lambda: len(hook.bodies("Resolved")) == 2)
 
 
 def test_a_series_that_falls_silent_is_an_alert_until_it_reports(
@@ -77,7 +77,7 @@ def test_a_series_that_falls_silent_is_an_alert_until_it_reports(
     with a_pod(tmp_path, hook, {"staleAfter": "10s"}) as stack:
         device = Device(lambda: stack.url, "temperature", time.time() - 42)
         device.warm_up()
-        eventually("it is told", lambda: hook.bodies("Opened"), within=60)
+        eventually("it is told", lambda: hook.bodies("Opened"))
         (opened,) = hook.bodies()
         assert opened["alert"]["trigger"] == "Stale"
         assert opened["summary"].endswith("has stopped reporting")
@@ -87,7 +87,7 @@ def test_a_series_that_falls_silent_is_an_alert_until_it_reports(
         assert (stats["anomalies"], stats["anomalies_last_hour"]) == (1, 1)
         device.at = time.time() - 1
         device.send(10.1)
-        eventually("it is back", lambda: hook.bodies("Resolved"), within=20)
+        eventually("it is back", lambda: hook.bodies("Resolved"))
         assert story_of(hook)[:2] == [("Opened", "None", ""), ("Resolved", "None", "Reporting")]
         assert hook.bodies("Resolved")[0]["summary"].endswith("reports again")
 
@@ -101,12 +101,11 @@ def test_a_whole_device_in_trouble_is_one_alert_over_all_partitions(
         devices = [Device(lambda: stack.url, f"m{i}") for i in range(6)]
         for device in devices:
             device.warm_up()
-        for device in devices:
-            device.send(99)
-        eventually("it is told", lambda: hook.bodies("Opened"), within=20)
+        send_together(devices, 99)
+        eventually("it is told", lambda: hook.bodies("Opened"))
         for device in devices:
             device.send(10, 10.1, 10.2)
-        eventually("it is over", lambda: hook.bodies("Resolved"), within=20)
+        eventually("it is over", lambda: hook.bodies("Resolved"))
         never(
             "an alert of a series",
             lambda: [body for body in hook.bodies() if body["alert"]["kind"] == "Series"],
@@ -132,6 +131,6 @@ def test_a_window_keeps_what_it_matches_silent_and_nothing_else(tmp_path: Path, 
         for device in (silent, other):
             device.warm_up()
             device.send(99)
-        eventually("the other is told", lambda: hook.bodies("Opened"), within=20)
-        eventually("both are open", lambda: stack.pod.metric("alerts_open") == 2, within=20)
+        eventually("the other is told", lambda: hook.bodies("Opened"))
+        eventually("both are open", lambda: stack.pod.metric("alerts_open") == 2)
         assert {body["alert"]["metric"] for body in hook.bodies()} == {"temperature"}

@@ -122,6 +122,8 @@ async def test_each_receiver_has_a_queue_of_its_own(kept: Kept) -> None:
     await ledger.change(0, Change(taken.revision, notices=notices))
     (entry, payload), _ = await ledger.queued(0, "a", 10)
     assert payload == b"1"
+    ((_, behind),) = await ledger.queued(0, "a", 10, after=entry)
+    assert behind == b"2"
     await ledger.settle(0, "a", entry, None)
     assert [payload for _, payload in await ledger.queued(0, "a", 10)] == [b"2"]
     assert [payload for _, payload in await ledger.queued(0, "b", 10)] == [b"1"]

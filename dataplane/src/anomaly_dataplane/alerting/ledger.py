@@ -103,8 +103,17 @@ class Ledger(Protocol):
         """The revision and all alerts of a partition, whoever holds it."""
         ...
 
-    async def queued(self, partition: int, receiver: str, count: int) -> list[tuple[str, bytes]]:
-        """(entry id, payload) of the oldest notices that a receiver has not been told."""
+    async def queued(
+        self, partition: int, receiver: str, count: int, after: str = ""
+    ) -> list[tuple[str, bytes]]:
+        """(entry id, payload) of the oldest notices that a receiver has not been told.
+
+        Args:
+            partition: of the alerts.
+            receiver: of the notices.
+            count: the most of them.
+            after: an entry id; only what is behind it.
+        """
         ...
 
     async def settle(self, partition: int, receiver: str, entry: str, dead: bytes | None) -> None:

@@ -60,8 +60,11 @@ class MemoryLedger:
     async def alerts(self, partition: int) -> tuple[int, dict[str, bytes]]:
         return self._revision, dict(self._alerts)
 
-    async def queued(self, partition: int, receiver: str, count: int) -> list[tuple[str, bytes]]:
-        return list(self._queues[receiver].items())[:count]
+    async def queued(
+        self, partition: int, receiver: str, count: int, after: str = ""
+    ) -> list[tuple[str, bytes]]:
+        waiting = self._queues[receiver].items()
+        return [each for each in waiting if int(each[0]) > int(after or 0)][:count]
 
     async def settle(self, partition: int, receiver: str, entry: str, dead: bytes | None) -> None:
         if self._queues[receiver].pop(entry, None) is not None and dead is not None:

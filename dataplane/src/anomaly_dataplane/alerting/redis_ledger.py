@@ -115,9 +115,11 @@ class RedisLedger:
         stored = {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
         return int(stored.pop("revision", 0)), stored
 
-    async def queued(self, partition: int, receiver: str, count: int) -> list[tuple[str, bytes]]:
-        queue = self._keys.queue(partition, receiver)
-        found = await self._store.ask(partition, pack("XRANGE", queue, "-", "+", "COUNT", count))
+    async def queued(
+        self, partition: int, receiver: str, count: int, after: str = ""
+    ) -> list[tuple[str, bytes]]:
+        queue, start = self._keys.queue(partition, receiver), f"({after}" if after else "-"
+        found = await self._store.ask(partition, pack("XRANGE", queue, start, "+", "COUNT", count))
         return [(entry.decode(), fields[1]) for entry, fields in found]
 
     async def settle(self, partition: int, receiver: str, entry: str, dead: bytes | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs
-from aiohttp.client_exceptions import ClientError
+from aiohttp.client_exceptions import ClientError, InvalidURL
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -80,6 +80,8 @@ async def post(
         ) as response:
             text = await response.content.read(_LONGEST_REASON)
             status, retry_after = response.status, response.headers.get(hdrs.RETRY_AFTER, "")
+    except InvalidURL:  # whose words hold the URL, which may be a secret
+        return Answer(Outcome.LATER, "its URL cannot be used")
     except TimeoutError:
         return Answer(Outcome.LATER, f"no answer within {ANSWER_SECONDS:g} s")
     except (ClientError, OSError, ValueError) as error:
@@ -96,8 +98,11 @@ async def post(
 
 def place(url: str) -> str:
     """Host and port of a URL, as metrics and logs name it: nothing secret."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "an address that cannot be used"
     return f"{parts.hostname}{port}"
 
 

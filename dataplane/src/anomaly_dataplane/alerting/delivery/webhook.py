@@ -12,7 +12,7 @@ import hmac
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,7 +35,17 @@ VERSION = "anomalypipeline.io/notice/v1"
 """Of the body. Fields may be added to it; another meaning gets another version."""
 
 MOST_QUEUED = 50
+"""Notices that are read at once."""
+
+MOST_LOOKED_AT = 1000
+"""Of a partition in one turn: so many that wait by themselves hold up none behind them."""
+
+MOST_CHOKED = 10
+"""Alerts, one after the other, after which it seems that the receiver takes none at all."""
+
 _WAIT_SECONDS = 1.0
+_FORGOTTEN_SECONDS = 600.0
+"""A notice that nobody has tried for so long after its pause is another pod's by now."""
 
 _notices = msgspec.json.Decoder(Notice)
 logger = logging.getLogger(__name__)
@@ -43,10 +53,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Stuck:
-    """An alert whose next notice the receiver chokes on, while it takes others."""
+    """An alert whose next notice the receiver chokes on, while it may take others."""
 
-    backoff: Backoff
-    until: float
+    backoff: Backoff = field(default_factory=Backoff)
+    until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -54,12 +64,14 @@ class _Turn:
     """How one turn through the queues goes.
 
     Attributes:
-        suspect: the alert whose notice the receiver choked on, until it takes another one.
-        retry_after: seconds that it then asked for.
+        choked: notices that the receiver choked on since it took one.
+        waiting: alerts of which a notice stays in its queue: those behind it wait, too.
+        retry_after: seconds that it asked for.
         over: whether the receiver is to be left alone.
     """
 
-    suspect: str = ""
+    choked: int = 0
+    waiting: set[str] = field(default_factory=set)
     retry_after: float = 0.0
     over: bool = False
 
@@ -121,61 +133,72 @@ class WebhookSender:
         """
         turn = _Turn()
         for partition in self._held():
-            while not turn.over:
-                queued = await self._ledger.queued(partition, self._webhook.name, MOST_QUEUED)
-                settled = 0
-                for entry, payload in queued:
-                    settled += await self._tell(partition, entry, payload, turn)
-                    if turn.over:
-                        break
-                if len(queued) < MOST_QUEUED or not settled:
-                    break
-        if turn.suspect and turn.suspect not in self._stuck:
-            turn.over = True
+            if not turn.over:
+                await self._empty(partition, turn)
+        self._forget()
         return self._backoff.failed(turn.retry_after) if turn.over else _WAIT_SECONDS
 
-    async def _tell(self, partition: int, entry: str, payload: bytes, turn: _Turn) -> bool:
-        """Tell one notice, or give it up; False if it stays in its queue."""
+    async def _empty(self, partition: int, turn: _Turn) -> None:
+        """Tell what waits in one queue, page by page."""
+        name, after = self._webhook.name, ""
+        for _ in range(0, MOST_LOOKED_AT, MOST_QUEUED):
+            queued = await self._ledger.queued(partition, name, MOST_QUEUED, after)
+            for entry, payload in queued:
+                if turn.over:
+                    return
+                await self._tell(partition, entry, payload, turn)
+                after = entry
+            if len(queued) < MOST_QUEUED:
+                return
+
+    def _forget(self) -> None:
+        """Forget which alerts had trouble in partitions that went to other pods."""
+        oldest = self._wall_clock() - _FORGOTTEN_SECONDS
+        self._stuck = {who: stuck for who, stuck in self._stuck.items() if stuck.until > oldest}
+
+    async def _tell(self, partition: int, entry: str, payload: bytes, turn: _Turn) -> None:
+        """Tell one notice, or give it up, or leave it in its queue."""
         try:
             notice = _notices.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             await self._give_up(partition, entry, payload, f"cannot be read: {error}")
-            return True
+            return
         who, now = notice.alert.id, self._wall_clock()
         known = self._stuck.get(who)
-        if who == turn.suspect or (known is not None and now < known.until):
-            return False
+        if known is not None and now < known.until:
+            turn.waiting.add(who)
+        if who in turn.waiting:
+            return
         answer = await self._post(notice)
         if answer.outcome is Outcome.DELIVERED:
-            self._well(turn)
-            self._stuck.pop(who, None)
+            self._well(who, turn)
             await self._ledger.settle(partition, self._webhook.name, entry, None)
             self._observer.delivered(self._name, "delivered", 1)
-            return True
+            return
         overdue = now - notice.at_ms / 1e3 >= self._config().alerting.retry_for_seconds
         if answer.outcome is Outcome.NEVER or overdue:
             self._stuck.pop(who, None)
             await self._give_up(partition, entry, payload, answer.reason)
-            return True
+            return
         self._observer.delivered(self._name, "failed", 1)
-        if known is not None and answer.choked:
-            known.until = now + known.backoff.failed(answer.retry_after)
-            return False
-        if not self._backoff.failures and not turn.suspect:
-            logger.warning("%s does not take notices: %s", self._name, answer.reason)
-        turn.over = bool(turn.suspect) or not answer.choked
-        turn.suspect, turn.retry_after = who, answer.retry_after
-        return False
+        turn.waiting.add(who)
+        turn.retry_after = answer.retry_after
+        if not self._backoff.failures and known is None:
+            whose = f"those of {who}" if answer.choked else "notices"
+            logger.warning("%s does not take %s: %s", self._name, whose, answer.reason)
+        if answer.choked:
+            stuck = self._stuck.setdefault(who, _Stuck())
+            stuck.until = self._wall_clock() + stuck.backoff.failed(answer.retry_after)
+            turn.choked += 1
+        turn.over = not answer.choked or turn.choked == MOST_CHOKED
 
-    def _well(self, turn: _Turn) -> None:
-        """It takes notices: one that it has just choked on is to blame, and waits by itself."""
+    def _well(self, who: str, turn: _Turn) -> None:
+        """It takes notices, or takes them again: then so it may those that it choked on."""
+        turn.choked = 0
+        if self._stuck.pop(who, None) or self._backoff.failures:
+            for stuck in self._stuck.values():
+                stuck.until = 0.0
         self._backoff.succeeded()
-        if turn.suspect:
-            backoff = Backoff()
-            until = self._wall_clock() + backoff.failed(turn.retry_after)
-            self._stuck[turn.suspect] = _Stuck(backoff, until)
-            logger.warning("%s takes others than those of %s", self._name, turn.suspect)
-            turn.suspect = ""
 
     async def _give_up(self, partition: int, entry: str, payload: bytes, reason: str) -> None:
         logger.error("%s: gave a notice up: %s", self._name, reason)
