@@ -11,8 +11,10 @@ import tarfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from kube import Kubectl, says
 from operator_process import OperatorProcess
@@ -23,30 +25,36 @@ from served_pods import TOKEN, pod_process
 
 DOCUMENT = {"version": 1, "ingest": {}}
 PLUGIN = Path(__file__).resolve().parents[2] / "hack" / "kubectl-anomaly"
-SPEC = {
+ENV = {
+    "PLAIN": "shown",
+    "PROXY_PASSWORD": "a-hidden-word",
+    "proxy_passphrase": "many words that kubectl breaks into lines, of which " + "hidden-too " * 9,
+    "TLS_KEY": "-----BEGIN PRIVATE KEY-----\nhidden-lines\n-----END PRIVATE KEY-----\n",
+    "PROXY": "http://me:another-word@proxy:3128",
+    "AFTER": "shown-after",
+}
+SPEC: dict[str, Any] = {
     "podTemplate": {
         "spec": {
             "containers": [
                 {
                     "name": "dataplane",
-                    "env": [
-                        {"name": "PLAIN", "value": "shown"},
-                        {"name": "PROXY_PASSWORD", "value": "a-hidden-word"},
-                        {"name": "PROXY", "value": "http://me:another-word@proxy:3128"},
-                    ],
+                    "env": [{"name": name, "value": value} for name, value in ENV.items()],
                 }
             ]
         }
-    }
+    },
+    "alerting": {"webhooks": [{"name": "chat", "url": "https://chat.example/hooks/hidden-path"}]},
 }
 """What people should have put into a Secret."""
+HIDDEN = ("a-hidden-word", "hidden-too", "hidden-lines", "another-word", "hidden-path")
 
 
 class Plugin:
     """`kubectl anomaly ...`, as kubectl finds and calls it."""
 
     def __init__(self, kubectl: Kubectl, folder: Path) -> None:
-        (folder / "bin").mkdir()
+        (folder / "bin").mkdir(parents=True)
         (folder / "bin" / "kubectl").symlink_to(shutil.which(kubectl.binary) or kubectl.binary)
         (folder / "bin" / "kubectl-anomaly").symlink_to(PLUGIN)
         self.folder = folder
@@ -103,23 +111,67 @@ def test_it_shows_a_pipeline_and_packs_a_report_without_secrets(
 
     for word in ("WorkloadAvailable", "deployment.apps/boiler", "Created"):
         assert word in status
-    assert "out.tar.gz: 7 files" in told
-    with tarfile.open(plugin.folder / "out.tar.gz") as packed:
-        text = "\n".join(
-            io.TextIOWrapper(file).read()
+    assert "out.tar.gz: 10 files" in told
+    found = files(plugin.folder / "out.tar.gz")
+    for file, word in {
+        "pipeline.yaml": "kind: AnomalyPipeline",
+        "secrets.txt": "secret/boiler-redis",
+        "objects.yaml": "kind: StatefulSet",
+        "servicemonitors.yaml": "have a resource type",
+    }.items():
+        assert word in found[file]
+    password = kubectl.need("secret", "boiler-redis")["data"]["password"]
+    for text in found.values():
+        for word in (*HIDDEN, "last-applied", password):
+            assert word not in text
+    deployment = next(
+        each
+        for each in yaml.safe_load(found["objects.yaml"])["items"]
+        if each["kind"] == "Deployment"
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    shown = {each["name"]: each.get("value") for each in container["env"] if each["name"] in ENV}
+    assert shown == {
+        **dict.fromkeys(ENV, "REDACTED"),
+        "PLAIN": "shown",
+        "PROXY": "http://REDACTED@proxy:3128",
+        "AFTER": "shown-after",
+    }
+
+
+def test_who_may_see_little_gets_a_report_of_that(kubectl: Kubectl, tmp_path: Path) -> None:
+    """What is refused says so in its place."""
+    kubectl.apply(resource("boiler", SPEC))
+    kubectl.run("create", "serviceaccount", "guest")
+    rights = ["--verb=get,list", f"--resource={RESOURCE},configmaps"]
+    kubectl.run("create", "role", "guest", *rights)
+    bound = f"--serviceaccount={kubectl.namespace}:guest"
+    kubectl.run("create", "rolebinding", "guest", "--role=guest", bound)
+    config = yaml.safe_load(kubectl.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": kubectl.run("create", "token", "guest").strip()}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    guest = Plugin(
+        Kubectl(kubectl.binary, tmp_path / "kubeconfig", kubectl.namespace), tmp_path / "guest"
+    )
+
+    guest.said("report", "boiler", "out.tar.gz")
+    found = files(guest.folder / "out.tar.gz")
+
+    assert "kind: AnomalyPipeline" in found["pipeline.yaml"]
+    assert "forbidden" in found["objects.yaml"]
+    assert "forbidden" in found["secrets.txt"]
+    assert "Conditions:" in guest.said("status", "boiler")
+    assert guest.run("report", "nobody").returncode != 0
+
+
+def files(report: Path) -> dict[str, str]:
+    """Each file of a report by its name."""
+    with tarfile.open(report) as packed:
+        return {
+            Path(member.name).name: io.TextIOWrapper(file).read()
             for member in packed.getmembers()
             if (file := packed.extractfile(member)) is not None
-        )
-    for word in (
-        "kind: AnomalyPipeline",
-        "secret/boiler-redis",
-        "value: shown",
-        "kind: StatefulSet",
-    ):
-        assert word in text
-    password = kubectl.need("secret", "boiler-redis")["data"]["password"]
-    for word in ("a-hidden-word", "another-word", "last-applied", password):
-        assert word not in text
+        }
 
 
 def test_it_sends_samples_and_asks_what_became_of_them(plugin: Plugin, endpoint: str) -> None:
