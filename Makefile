@@ -117,6 +117,11 @@ bench-operator: setup ## A thousand pipelines on a real kube-apiserver: requests
 	@$(DEVCLUSTER) api-server
 	@PYTHONPATH=hack:tests/support $(RUN) python -m bench.operator_scale $(ARGS)
 
+.PHONY: token-soak
+token-soak: setup ## The operator over an hour of tokens that really expire (root; ARGS="--minutes 30")
+	@$(DEVCLUSTER) api-server
+	@PYTHONPATH=hack:tests/support $(RUN) python -m bench.token_soak $(ARGS)
+
 .PHONY: capacity
 capacity: setup ## What it takes to carry a load (ARGS="--series 100000 --interval 10s"; docs/scale.md)
 	@$(RUN) python -m bench.capacity $(ARGS)

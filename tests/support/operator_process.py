@@ -28,26 +28,31 @@ class OperatorProcess:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until its watches are up."""
-        environ = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("ANOMALY_OPERATOR_", "KUBERNETES_"))
-        }
-        environ |= {f"ANOMALY_OPERATOR_{key.upper()}": text for key, text in self.settings.items()}
-        environ |= {
-            "KUBECONFIG": str(self.kubeconfig),
-            "ANOMALY_OPERATOR_HTTP_PORT": str(self.port),
-            "ANOMALY_OPERATOR_BIND": "127.0.0.1",
-        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "anomaly_operator", "run"],
                 stdout=log,
                 stderr=log,
-                env=environ,
+                env=self.environment(),
             )
         if wait:
             self.wait_ready()
+
+    def environment(self) -> dict[str, str]:
+        """What it is told; nothing of what this process was told."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ANOMALY_OPERATOR_", "KUBERNETES_"))
+        }
+        told = {f"ANOMALY_OPERATOR_{key.upper()}": text for key, text in self.settings.items()}
+        return {
+            **inherited,
+            **told,
+            "KUBECONFIG": str(self.kubeconfig),
+            "ANOMALY_OPERATOR_HTTP_PORT": str(self.port),
+            "ANOMALY_OPERATOR_BIND": "127.0.0.1",
+        }
 
     def wait_ready(self, within: float = PATIENCE) -> None:
         """Wait for /readyz."""
