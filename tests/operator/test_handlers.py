@@ -106,6 +106,29 @@ async def test_no_handler_waits_in_a_thread_or_leaves_a_word_in_the_status(
     assert await handlers.on_pipeline(known, Noted())(event=event("ADDED", a_resource())) is None
 
 
+@pytest.mark.parametrize(
+    ("host", "port", "server"),
+    [
+        ("10.0.0.1", "6443", "https://10.0.0.1:6443"),
+        ("fd00::1", "443", "https://[fd00::1]:443"),
+        ("", "", "https://kubernetes.default.svc"),
+    ],
+)
+def test_a_pod_finds_the_api_server_without_asking_the_clusters_dns(
+    host: str, port: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kubelet tells it, so that both clients go on while the DNS is down."""
+    pods_own = kopf.ConnectionInfo(server="https://kubernetes.default.svc", token="t")
+    monkeypatch.setattr(kopf, "login_with_service_account", lambda **_: pods_own)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+
+    found = handlers.login()
+
+    assert found is not None
+    assert (found.server, found.token) == (server, "t")
+
+
 def test_kopf_is_silent_standalone_and_quick_to_stop() -> None:
     """The settings that each pitfall asks for."""
     tuned = handlers.kopf_settings(Settings())

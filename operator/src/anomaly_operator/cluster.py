@@ -401,8 +401,15 @@ async def connect(
         await client.close()  # type: ignore[no-untyped-call]
 
 
+def service_url() -> str:
+    """Where a pod finds the API server, as the kubelet tells it; empty outside of a cluster."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    port = os.environ.get("KUBERNETES_SERVICE_PORT") or "443"
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}" if host else ""
+
+
 async def _load_credentials(configuration: Configuration) -> None:
-    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+    if service_url():
         kube_config.load_incluster_config(  # type: ignore[no-untyped-call]
             client_configuration=configuration
         )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import kopf
 from kopf._cogs.structs.references import Insights  # the type of an argument of kopf.operator
 
 from anomaly_operator import kinds, names
+from anomaly_operator.cluster import service_url
 from anomaly_operator.inventory import Inventory, Key, key_of
 from anomaly_operator.kinds import Kind
 from anomaly_operator.settings import Settings
@@ -50,7 +52,11 @@ def registry(
 
 def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     """Credentials of the pod, else of the kubeconfig; asked again when they expire."""
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    found = kopf.login_with_service_account(**kwargs)
+    if found is None:
+        return kopf.login_with_kubeconfig(**kwargs)
+    # kopf would ask the cluster's DNS for the API server, and be deaf while that is down.
+    return replace(found, server=service_url() or found.server)
 
 
 def on_pipeline(known: Inventory, queue: WorkQueue[Key]) -> Callable[..., Any]:
