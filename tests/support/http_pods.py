@@ -19,11 +19,13 @@ class RunPod(Protocol):
     ) -> AbstractAsyncContextManager[RunningPod]: ...
 
 
-def run_pod(*, fast_path: bool) -> RunPod:
+def run_pod(*, fast_path: bool, guarded: bool = False) -> RunPod:
+    """Pods behind the front or without it; those that are guarded let in who has a token."""
+    auth = {"auth": {"tokenSecretRef": {"name": "senders"}}} if guarded else {}
     config = parse(
         {
             "basePath": "/team/boiler",
-            "ingest": {"maxBodyBytes": 100_000, "fastPath": fast_path},
+            "ingest": {"maxBodyBytes": 100_000, "fastPath": fast_path, **auth},
             "buffer": {"maxSamples": 200, "maxBytes": 150_000},
             "detection": ZSCORE,
         }

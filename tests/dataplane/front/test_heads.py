@@ -119,6 +119,19 @@ async def test_remembered_heads_are_bounded(heads: Heads, monkeypatch: pytest.Mo
         assert len(heads._known) <= 10
 
 
+async def test_remembered_heads_are_bounded_in_bytes(
+    heads: Heads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may send them, with a valid token or without; a large one is read all the same."""
+    monkeypatch.setattr(heads_module, "_REMEMBERED_BYTES", 3000)
+    for i in range(35):
+        assert heads.read(head(f"User-Agent: {i}" + "x" * 200)) is not None
+        assert 0 < sum(map(len, heads._known)) <= 3000
+    large = head("X: " + "y" * 4000)
+    assert heads.read(large) is not None
+    assert list(heads._known) == [large]
+
+
 @pytest.mark.parametrize("name", ["x-request-id", "X-Request-ID", "traceparent", "X-B3-SpanId"])
 async def test_heads_that_a_proxy_numbers_are_one(heads: Heads, name: str) -> None:
     """Parsed once, whatever the number is."""

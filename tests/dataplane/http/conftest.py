@@ -9,10 +9,17 @@ import pytest
 from http_pods import RunPod, run_pod
 from running_pod import RunningPod
 
+EITHER = pytest.fixture(params=[False, True], ids=["routes", "front"])
 
-@pytest.fixture(params=[False, True], ids=["routes", "front"])
+
+@EITHER
 def a_pod(request: pytest.FixtureRequest) -> RunPod:
     return run_pod(fast_path=request.param)
+
+
+@EITHER
+def a_guarded_pod(request: pytest.FixtureRequest) -> RunPod:
+    return run_pod(fast_path=request.param, guarded=True)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -183,6 +184,26 @@ async def test_bodies_on_their_way_are_bounded_together(pod: RunningPod) -> None
         await asyncio.sleep(0)
     async with wire(pod.ports.http_port) as third:
         assert (await third.ask(request())).status == 200
+
+
+async def test_a_body_without_a_valid_token_is_not_waited_for(
+    tmp_path: Path, a_guarded_pod: RunPod
+) -> None:
+    """401 and nothing of it held: strangers must not take the room that bodies of others need."""
+    (tmp_path / "senders").write_text("correct-horse")
+    wrong = request("POST", PATH_INGEST, b" " * 90_000, "Authorization: Bearer wrong")[:-10]
+    right = request(
+        "POST", PATH_INGEST, SAMPLE.ljust(90_000), "Authorization: Bearer correct-horse"
+    )
+    async with a_guarded_pod(ANOMALY_TOKEN_SECRET_DIR=str(tmp_path)) as pod:
+        port = pod.ports.http_port
+        async with wire(port) as one, wire(port) as other, wire(port) as known:
+            for stranger in (one, other):
+                await stranger.send(wrong[:200], wrong[200:])
+            assert (await known.ask(right[:80_000], right[80_000:])).status == 200
+            for stranger in (one, other):
+                assert (await stranger.answer()).status == 401
+            assert pod.pod.bodies.arriving_bytes == 0
 
 
 async def reset(opened: Wire) -> None:

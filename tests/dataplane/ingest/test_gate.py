@@ -118,6 +118,27 @@ def test_a_changed_secret_is_in_use_after_the_next_look(
     assert "third-token" not in caplog.text
 
 
+def test_a_token_that_cannot_be_read_shuts_out_nobody_else(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kubelet changes the mount while it is read; several senders drop what got a 401."""
+    read_bytes = Path.read_bytes
+
+    def going(path: Path) -> bytes:
+        if path.name == "a-going-one":
+            raise FileNotFoundError(path)
+        return read_bytes(path)
+
+    (folder / "a-going-one").write_text("gone")
+    monkeypatch.setattr(Path, "read_bytes", going)
+    in_order = [folder / name for name in ("a-going-one", *TOKENS)]
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(in_order))
+    gate = Gate(folder, RateLimit())
+    for token in ("first-token", "second:token"):
+        gate.check(facts(f"Bearer {token}"))
+    assert "the token a-going-one cannot be read" in caplog.text
+
+
 async def test_the_secret_is_looked_at_for_ever(folder: Path) -> None:
     """At its interval."""
     gate = Gate(folder, RateLimit())

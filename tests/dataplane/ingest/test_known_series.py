@@ -54,6 +54,17 @@ def test_long_spellings_are_not_remembered(known: KnownSeries) -> None:
     assert known.by_text == {}
 
 
+def test_what_is_remembered_is_bounded_in_bytes(
+    known: KnownSeries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Padding that is short enough each time must not fill the memory either; then all go."""
+    monkeypatch.setattr("anomaly_dataplane.ingest.known_series.MAX_BYTES", 1000)
+    spellings = [b'{"n":"%d"%b}' % (n, b" " * 90) for n in range(50)]
+    series = [known.learn((metric, text, None)) for text in spellings for metric in "mn"]
+    assert 0 < sum(map(len, known.by_text)) <= 1000
+    assert series[0] is known.learn(("m", spellings[0], None))
+
+
 def test_bad_series_are_not_remembered(known: KnownSeries) -> None:
     """They are named anew each time."""
     for _ in range(2):

@@ -277,13 +277,14 @@ def test_a_huge_faulty_body_is_refused_with_its_first_fault() -> None:
         parse(b"[" + b"[]," * 1_000_000 + b"[]]")
 
 
+@pytest.mark.parametrize(("bound", "value"), [("MAX_SPELLINGS", 10), ("MAX_BYTES", 200)])
 def test_spellings_are_remembered_within_bounds(
-    parser: NativeParser, monkeypatch: pytest.MonkeyPatch
+    parser: NativeParser, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
 ) -> None:
     """Endless new series do not fill the memory, and the old ones stay the same objects."""
-    monkeypatch.setattr("anomaly_dataplane.ingest.known_series._MAX_KNOWN", 10)
+    monkeypatch.setattr(f"anomaly_dataplane.ingest.known_series.{bound}", value)
     first = parser.parse(json.dumps(GOOD).encode(), lines=False, now_ms=NOW_MS).batch.series[0]
-    many = [{"metric": f"m{i}", "value": 1} for i in range(100)]
+    many = [{"metric": "m", "value": 1, "labels": {"number": str(i)}} for i in range(100)]
     parser.parse(json.dumps(many).encode(), lines=False, now_ms=NOW_MS)
     again = parser.parse(json.dumps(GOOD).encode(), lines=False, now_ms=NOW_MS).batch.series[0]
     assert again is first

@@ -9,6 +9,7 @@ import pytest
 from anomaly_dataplane.errors import BatchTooLarge
 from anomaly_dataplane.ingest.native import NativeParser
 from anomaly_dataplane.ingest.parsed import Cause, Parsed
+from anomaly_dataplane.ingest.telegraf import TelegrafParser
 from anomaly_dataplane.series import SeriesTable
 from samples import START_MS
 
@@ -62,6 +63,32 @@ def test_a_bad_sample_is_named_and_the_others_are_kept() -> None:
 def test_more_samples_than_a_request_may_have_are_refused() -> None:
     with pytest.raises(BatchTooLarge):
         parse({"metrics": [CPU] * 6}, max_samples=10)
+
+
+@pytest.mark.parametrize(("bound", "value"), [("MAX_SPELLINGS", 10), ("MAX_BYTES", 200)])
+def test_what_is_remembered_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    """New names, new tags, and one metric with ever new fields; each keeps its series."""
+    monkeypatch.setattr(f"anomaly_dataplane.ingest.telegraf.{bound}", value)
+    parser = TelegrafParser(SeriesTable(4), 1000)
+    metrics = [{**CPU, "name": f"cpu{n}"} for n in range(20)]
+    metrics += [{**CPU, "tags": {"host": f"h{n}"}} for n in range(20)]
+    metrics += [{**CPU, "fields": {f"core{n}": 1}} for n in range(20)]
+    body = json.dumps({"metrics": metrics}).encode()
+    first, second = parser.parse(body, START_MS), parser.parse(body, START_MS)
+    assert first is not None
+    assert second is not None
+    assert second.batch.series == first.batch.series
+    assert len(set(first.batch.series)) == 100
+    known = parser._known
+    counts = {
+        "MAX_SPELLINGS": sum(map(len, known.values())),
+        "MAX_BYTES": sum(
+            len(name) + len(tags) + sum(map(len, fields)) for (name, tags), fields in known.items()
+        ),
+    }
+    assert 0 < counts[bound] <= value
 
 
 def test_metrics_without_a_time_of_their_own_are_told_apart() -> None:

@@ -153,6 +153,31 @@ async def test_large_messages_are_bounded_by_their_bytes(broker: Broker) -> None
         assert consumer._held_bytes == 0
 
 
+async def test_what_a_lost_connection_leaves_behind_is_held_no_more() -> None:
+    """Else each loss would take of the bytes that messages may take, until nothing is read."""
+    store, size = HeldStore(), 4000
+    with mqtt_broker() as own:
+        async with subscribed_pod(config_for(own, "lost"), store=store) as pod:
+            consumer = pod.pod.consumer
+            assert consumer is not None
+            with Publisher(own) as publisher:
+                for i in range(20):
+                    payload = json.dumps({"value": i, "timestamp": 1_767_225_600 + i}).ljust(size)
+                    publisher.send("sensors/lost/t-1/temperature", payload)
+                    if not i:
+                        # The first is in work when the others come.
+                        await store.entered.wait()
+                await until_metric(pod, "mqtt_waiting_messages", 19)
+                own.stop()
+                await until_metric(pod, "mqtt_connected", 0)
+                store.gate.set()
+                await until_metric(pod, "samples_accepted_total", 1)
+                own.start()
+                await until_metric(pod, "samples_accepted_total", 20)
+            await until_metric(pod, "mqtt_waiting_messages", 0)
+            assert consumer._held_bytes == 0
+
+
 async def test_a_message_that_a_defect_cannot_read_holds_nothing_up(
     broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -40,6 +40,23 @@ def test_one_value_is_a_sample_of_the_topics_series(payload: str, value: float) 
     assert read(payload) == [(NAME, START_MS, value)]
 
 
+@pytest.mark.parametrize(
+    ("bound", "value"), [("MAX_SPELLINGS", 5), ("MAX_BYTES", 150), ("MAX_SPELLING_BYTES", 5)]
+)
+def test_topics_are_remembered_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    """Whoever may publish must not fill a pod's memory; each topic keeps its series."""
+    monkeypatch.setattr(f"anomaly_dataplane.mqtt.messages.{bound}", value)
+    parser = a_parser()
+    messages = [Message(f"sensors/roof/t-{n}/temperature", b"1") for n in range(30)]
+    first, second = (parser.parse(messages, START_MS).batch.series for _ in range(2))
+    assert first == second
+    assert len(set(first)) == 30
+    assert len(parser._topics) <= 5
+    assert sum(map(len, parser._topics)) <= 150
+
+
 def test_no_two_samples_without_a_time_get_the_same_one() -> None:
     times = [time for _, time, _ in read("1", "2", "[3, 4]")]
     assert len(set(times)) == 4

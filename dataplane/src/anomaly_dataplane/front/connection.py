@@ -1,9 +1,9 @@
 """One connection: answers plain POSTs of samples by itself, and hands all else over to aiohttp.
 
 `server.py` makes them. A request is plain if `heads.py` says so; whatever is not (another path or
-method, chunked, Expect, a fault in the head, a body that is slow) goes to aiohttp with all bytes
-that came, and the connection stays there. So time-outs and refusals before a body's end are
-aiohttp's and `ingest/body.py`'s alone.
+method, chunked, Expect, a fault in the head, a body that is slow, or not yet there and without a
+valid token) goes to aiohttp with all bytes that came, and the connection stays there. So time-outs
+and refusals before a body's end are aiohttp's and `ingest/body.py`'s alone.
 
 One request is in work at a time, as in aiohttp: what follows waits unread or in `_data`.
 """
@@ -160,6 +160,10 @@ class Connection(asyncio.Protocol):
                 return
             after = end + head.length
             if after > len(data):
+                if head.is_barred:
+                    # Told at once, since what is held for one sender is refused to others.
+                    self._hand_over(data[at:] if at else data)
+                    return
                 self.silent = False
                 self._wait_for_more(data[at:] if at else data, after - at)
                 return

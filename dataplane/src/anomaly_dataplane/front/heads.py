@@ -18,6 +18,7 @@ from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11, 
 
 from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.ingest import receipts
+from anomaly_dataplane.ingest.gate import Unauthorised
 from anomaly_dataplane.ingest.intake import Endpoint
 from anomaly_dataplane.ingest.protocol import Call, Facts
 
@@ -25,7 +26,9 @@ MAX_HEAD_BYTES = 8192
 """Of a plain request. Longer heads are aiohttp's, which has its own bounds."""
 
 _REMEMBERED = 512
-"""Heads; 4 MiB at the very most."""
+"""Heads; all are dropped beyond it. Anybody may send them, so they must stay few and small."""
+_REMEMBERED_BYTES = 2**19
+"""Of all of them. What the parser makes of a head takes up to five times as much again."""
 
 _NUMBERS = re.compile(
     rb"(\r\n(?:x-request-id|x-correlation-id|traceparent|x-b3-(?:trace|span|parentspan)id): )"
@@ -55,6 +58,17 @@ class Head:
     length: int
     call: Call
 
+    @property
+    def is_barred(self) -> bool:
+        """Whether its sender is to be let in no further: it has no valid token."""
+        if self.endpoint.gate is None:
+            return False
+        try:
+            self.endpoint.gate.identify(self.facts)
+        except Unauthorised:
+            return True
+        return False
+
 
 class Heads:
     """Reads heads of `POST`s to `endpoints`, by path, with a body of at most `max_bytes`."""
@@ -68,6 +82,7 @@ class Heads:
         self._endpoints = dict(endpoints)
         self._max_bytes = max_bytes
         self._known: dict[bytes, Head] = {}
+        self._known_bytes = 0
 
     def read(self, text: bytes) -> Head | None:
         """The head that `text` is, up to and with its empty line; None if it is not plain."""
@@ -83,8 +98,10 @@ class Heads:
         if head is None:
             # Its connection is aiohttp's from now on; with an Idempotency-Key each is another.
             return None
-        if len(known) >= _REMEMBERED:
+        self._known_bytes += len(unnumbered)
+        if len(known) >= _REMEMBERED or self._known_bytes > _REMEMBERED_BYTES:
             known.clear()
+            self._known_bytes = len(unnumbered)
         known[unnumbered] = head
         return head
 

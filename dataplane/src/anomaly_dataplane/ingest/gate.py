@@ -1,7 +1,7 @@
 """Who may ask, and how often: tokens from a mounted Secret, and a rate for each of them.
 
-`routes.py` and `front/` call it before they read a body. What is no secret (`/ping` and the like)
-never comes here.
+`routes.py` and `front/` call it before they wait for a body. What is no secret (`/ping` and the
+like) never comes here.
 """
 
 from __future__ import annotations
@@ -155,17 +155,26 @@ class Gate:
 
 
 def _tokens(folder: Path) -> dict[str, bytes]:
-    """The content of each file, by its name; Kubernetes' own entries start with two dots."""
-    tokens = {}
+    """The content of each file, by its name; Kubernetes' own entries start with two dots.
+
+    A file that cannot be read, as while the kubelet changes the mount, is no reason to turn away
+    who has another token: several senders drop what got a 401.
+    """
+    tokens: dict[str, bytes] = {}
     try:
-        for path in folder.iterdir():
-            if not path.name.startswith("..") and path.is_file():
-                # A line break at the end is an editor's, not the token's.
-                token = path.read_bytes().rstrip(b"\r\n")
-                if token:
-                    tokens[path.name] = token
+        paths = [path for path in folder.iterdir() if not path.name.startswith("..")]
     except OSError as error:
         logger.warning("the tokens cannot be read: %s", error)
+        return tokens
+    for path in paths:
+        try:
+            # A line break at the end is an editor's, not the token's.
+            token = path.read_bytes().rstrip(b"\r\n") if path.is_file() else b""
+        except OSError as error:
+            logger.warning("the token %s cannot be read: %s", path.name, error)
+            continue
+        if token:
+            tokens[path.name] = token
     return tokens
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from anomaly_dataplane.ingest.parsed import BadSample, Cause
+from anomaly_dataplane.ingest.spellings import MAX_BYTES, MAX_SPELLING_BYTES, MAX_SPELLINGS
 from anomaly_dataplane.series import Series, SeriesTable
 
 MAX_METRIC_LENGTH = 256
@@ -24,11 +25,6 @@ MAX_LABEL_VALUE_LENGTH = 1024
 DEVICE_LABEL = "device"
 """The label that the field `device_id` is short for."""
 
-_MAX_KNOWN = 65_536
-"""Spellings remembered. All are dropped beyond it: the table behind still knows the series."""
-_MAX_KEY_BYTES = 4096
-"""Longer label texts are looked up anew each time, so that padding cannot fill the memory."""
-
 _SEPARATOR = b"\0"
 
 Spelling = tuple[str, bytes, str | None]
@@ -38,7 +34,7 @@ _labels = msgspec.json.Decoder(dict[str, str] | None)
 
 
 class KnownSeries:
-    """Remembers which series a spelling stands for.
+    """Remembers which series a spelling stands for, within the bounds of `spellings.py`.
 
     Attributes:
         by_text: for the fast path to look up in; `learn` fills it. By what `text_of` makes of
@@ -48,6 +44,7 @@ class KnownSeries:
     def __init__(self, table: SeriesTable) -> None:
         self._table = table
         self._count = 0
+        self._bytes = 0
         self.by_text: dict[bytes, Series | dict[str, Series]] = {}
 
     def __len__(self) -> int:
@@ -62,17 +59,18 @@ class KnownSeries:
         """
         metric, text, device_id = spelling
         series = self.resolve(metric, _labels.decode(text) or {}, device_id)
-        if len(text) <= _MAX_KEY_BYTES:
+        if len(text) <= MAX_SPELLING_BYTES:
             self._remember(text_of(text, device_id), series)
         return series
 
     def _remember(self, text: bytes, series: Series) -> None:
-        if self._count >= _MAX_KNOWN:
+        if self._count >= MAX_SPELLINGS or self._bytes + len(text) > MAX_BYTES:
             self.by_text.clear()
-            self._count = 0
+            self._count = self._bytes = 0
         known = self.by_text.get(text)
         if known is None:
             self.by_text[text] = series
+            self._bytes += len(text)
         elif isinstance(known, dict):
             known[series.metric] = series
         else:

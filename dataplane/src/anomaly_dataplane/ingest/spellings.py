@@ -1,7 +1,7 @@
 """Which series an encoded set of labels stands for, remembered so that it need not be decoded.
 
-Senders write the labels of a series the same way every time; the binary protocols recognise them by
-their bytes.
+Senders write the labels of a series the same way every time; the protocols recognise them by their
+bytes. The binary ones keep them here, the others elsewhere within the same bounds.
 """
 
 from __future__ import annotations

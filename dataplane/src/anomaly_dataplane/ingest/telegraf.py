@@ -13,13 +13,11 @@ import msgspec
 
 from anomaly_dataplane.ingest.known_series import checked_series
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
+from anomaly_dataplane.ingest.spellings import MAX_BYTES, MAX_SPELLING_BYTES, MAX_SPELLINGS
 from anomaly_dataplane.ingest.timestamps import BadTimestamp, milliseconds, next_untimed
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series, SeriesTable
 
-_MAX_KNOWN = 16_384
-"""Names and tags remembered. All are dropped beyond it."""
-_MAX_KEY_BYTES = 4096
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError)
 
 _Number = int | float
@@ -48,6 +46,8 @@ class TelegrafParser:
         self._table = table
         self._max_samples = max_samples
         self._known: dict[tuple[str, bytes], dict[str, Series]] = {}
+        self._count = 0
+        self._bytes = 0
 
     def parse(self, body: bytes, now_ms: float) -> Parsed | None:
         """The samples of a body; None if it is not Telegraf's.
@@ -98,14 +98,19 @@ class TelegrafParser:
         except _FAULTS:
             raise BadSample(Cause.FIELD, "tags must be an object of strings") from None
         series = checked_series(self._table, f"{metric.name}_{field}", labels)
-        if len(key[1]) <= _MAX_KEY_BYTES:
-            if fields is None:
-                if len(self._known) >= _MAX_KNOWN:
-                    self._known.clear()
-                fields = self._known[key] = {}
-            if len(fields) < _MAX_KNOWN:
-                fields[field] = series
+        if len(key[1]) <= MAX_SPELLING_BYTES:
+            self._remember(key, field, series)
         return series
+
+    def _remember(self, key: tuple[str, bytes], field: str, series: Series) -> None:
+        """Keep which series a field of a metric with these tags is, within bounds."""
+        size = len(field) + (0 if key in self._known else len(key[0]) + len(key[1]))
+        if self._count >= MAX_SPELLINGS or self._bytes + size > MAX_BYTES:
+            self._known.clear()
+            self._count = self._bytes = 0
+        self._known.setdefault(key, {})[field] = series
+        self._count += 1
+        self._bytes += size
 
 
 def _metrics(body: bytes) -> list[_Metric] | None:

@@ -232,11 +232,12 @@ class Consumer:
         while True:
             await self._arrived.wait()
             connection = self._connection
-            count = min(len(self._inbox), GROUP_MESSAGES)
-            messages = [self._inbox.popleft() for _ in range(count)]
-            if not messages or connection is None:
+            if not self._inbox or connection is None:
+                # What a lost connection has left behind is dropped by the next one.
                 self._arrived.clear()
                 continue
+            count = min(len(self._inbox), GROUP_MESSAGES)
+            messages = [self._inbox.popleft() for _ in range(count)]
             self._busy = True
             try:
                 await self._commit([each for each in messages if not self._is_done(each)])

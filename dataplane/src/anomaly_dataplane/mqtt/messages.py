@@ -17,12 +17,11 @@ from anomaly_dataplane.contract.topics import METRIC_LEVEL, Template, Topic
 from anomaly_dataplane.ingest.known_series import KnownSeries
 from anomaly_dataplane.ingest.native_sample import check_sample
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection
+from anomaly_dataplane.ingest.spellings import MAX_BYTES, MAX_SPELLING_BYTES, MAX_SPELLINGS
 from anomaly_dataplane.ingest.timestamps import next_untimed
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series, SeriesTable
 
-_MAX_TOPICS = 65_536
-"""Topics remembered. All are dropped beyond it."""
 _JSON_STARTS = frozenset(b'{["')
 _LONGEST_NUMBER = 64
 """Bytes of it. Python reads more in a time that grows with their square."""
@@ -63,6 +62,7 @@ class MessageParser:
         self._templates = [Template(text) for text in templates]
         self._max_bytes = max_bytes
         self._topics: dict[str, tuple[Topic, Series | None]] = {}
+        self._topic_bytes = 0
         self._untimed_ms = 0.0
 
     def parse(self, messages: Sequence[Message], now_ms: float) -> Parsed:
@@ -132,9 +132,13 @@ class MessageParser:
         if about is None:
             raise BadSample(Cause.TOPIC, "no topic template matches")
         series = self._known.resolve(about.metric, about.labels, None) if about.metric else None
-        if len(self._topics) >= _MAX_TOPICS:
-            self._topics.clear()
-        self._topics[topic] = about, series
+        size = len(topic.encode())
+        if size <= MAX_SPELLING_BYTES:
+            if len(self._topics) >= MAX_SPELLINGS or self._topic_bytes + size > MAX_BYTES:
+                self._topics.clear()
+                self._topic_bytes = 0
+            self._topics[topic] = about, series
+            self._topic_bytes += size
         return about, series
 
 

@@ -212,7 +212,7 @@ def test_too_many_samples_are_refused() -> None:
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that invents names costs time, not memory; what it sends is read all the same."""
-    monkeypatch.setattr(module, "_MAX_KNOWN_BYTES", 2000)
+    monkeypatch.setattr(module, "MAX_BYTES", 2000)
     parser = fresh()
     for i in range(100):
         body = b"m%d v=1 5\nm%d a=1,b=2 5\n" % (i, i)

@@ -15,6 +15,7 @@ from anomaly_dataplane.ingest.influx import plain
 from anomaly_dataplane.ingest.influx.line import Line, end_of_line, read_line
 from anomaly_dataplane.ingest.known_series import checked_series
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
+from anomaly_dataplane.ingest.spellings import MAX_BYTES, MAX_SPELLING_BYTES
 from anomaly_dataplane.ingest.timestamps import BadTimestamp, milliseconds, next_untimed
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series, SeriesTable
@@ -23,10 +24,7 @@ DATABASE_LABEL = "db"
 """The label that a request's database or bucket becomes, unless the line has a tag of that name."""
 
 _MAX_DATABASES = 64
-_MAX_KNOWN_BYTES = 2**24
-"""Of spellings remembered for all databases together; beyond it all are dropped."""
 _ENTRY_BYTES = 150
-_MAX_KEY_BYTES = 4096
 _LINES_PER_SAMPLE = 4
 """Comments, blank lines and those with strings alone hold no sample; more of them are no use."""
 
@@ -116,7 +114,7 @@ class InfluxParser:
             checked_series(self._table, f"{line.measurement}_{name}", labels)
             for name, _, _ in line.fields
         ]
-        if len(line.head) > _MAX_KEY_BYTES:
+        if len(line.head) > MAX_SPELLING_BYTES:
             return series
         known = self.known(database)
         fields = known.heads.get(line.head)
@@ -124,17 +122,17 @@ class InfluxParser:
             fields = known.heads[line.head] = {}
             self._known_bytes += len(line.head) + _ENTRY_BYTES
         for (_, raw, _), found in zip(line.fields, series, strict=True):
-            if fields.get(raw) is None and len(raw) <= _MAX_KEY_BYTES:
+            if fields.get(raw) is None and len(raw) <= MAX_SPELLING_BYTES:
                 fields[raw] = found
                 self._known_bytes += len(raw) + _ENTRY_BYTES
         for raw in line.passed_over:
-            if raw not in fields and len(raw) <= _MAX_KEY_BYTES:
+            if raw not in fields and len(raw) <= MAX_SPELLING_BYTES:
                 fields[raw] = None
                 self._known_bytes += len(raw) + _ENTRY_BYTES
-        if line.key is not None and series and len(line.key) <= _MAX_KEY_BYTES:
+        if line.key is not None and series and len(line.key) <= MAX_SPELLING_BYTES:
             known.single[line.key] = series[0]
             self._known_bytes += len(line.key) + _ENTRY_BYTES
-        if self._known_bytes > _MAX_KNOWN_BYTES:
+        if self._known_bytes > MAX_BYTES:
             self.forget()
         return series
 
