@@ -22,7 +22,7 @@ class Kubectl:
     binary: Path
     kubeconfig: Path
 
-    def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 180) -> str:
+    def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 400) -> str:
         """Run kubectl and return what it printed."""
         argv: list[str | Path] = [self.binary, "--kubeconfig", self.kubeconfig, *arguments]
         return run(argv, stdin=stdin, timeout=timeout)

@@ -51,7 +51,7 @@ def apply(cache: Cache, kubectl: Kubectl, wanted: Wanted) -> None:
     names += ["storage"] if wanted.storage else []
     with step("applying the add-ons"):
         kubectl.apply(contour_prerequisites(cache))
-        kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+        kubectl("wait", "--for=condition=Established", "--timeout=180s", "crd", "--all")
         objects = [manifest for name in names for manifest in own(name)]
         kubectl.apply([wanted.ingress.config_map(), *objects])
 

@@ -34,7 +34,7 @@ def ensure(cache: Cache, provider: Provider) -> None:
     module = module_folder(go_command(cache), programs.MODULE, sources=programs.GOMOD)
     with step("applying the monitoring stack"):
         kubectl.apply_files(module / "example" / "prometheus-operator-crd")
-        kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+        kubectl("wait", "--for=condition=Established", "--timeout=180s", "crd", "--all")
         kubectl.apply([*operator_rights(module), *_objects(_STACK)])
     with step("waiting for the monitoring stack"):
         for pod in _PODS:
