@@ -33,12 +33,18 @@ def test_its_pod_is_the_operators_image_and_as_restricted(chart: Chart) -> None:
         "instance": "blue",
         "watchNamespaces": ["team-a", "team-b"],
         "tolerations": [{"operator": "Exists"}],
+        "podLabels": {"team": "x", "app.kubernetes.io/name": "never-overridden"},
+        "podAnnotations": {"sidecar.istio.io/inject": "false"},
     }
-    found = pod(chart.hooks(values))
+    hooks = chart.hooks(values)
+    found, meta = pod(hooks), hooks.only("Job")["spec"]["template"]["metadata"]
     theirs = chart.template(values).only("Deployment")["spec"]["template"]["spec"]
     (ours,), (operator,) = found["containers"], theirs["containers"]
     environ = {each["name"]: each["value"] for each in ours["env"]}
 
+    assert meta["annotations"] == values["podAnnotations"], "a sidecar would never let it end"
+    assert meta["labels"]["team"] == "x"
+    assert meta["labels"]["app.kubernetes.io/name"] == "anomaly-operator-let-go"
     assert ours["args"] == ["let-go"]
     for same in ("image", "securityContext", "resources", "volumeMounts"):
         assert ours[same] == operator[same]

@@ -90,6 +90,23 @@ async def test_a_released_lease_is_taken_at_once() -> None:
     assert await second.try_once()
 
 
+async def test_it_is_released_though_a_renewal_was_cut_off() -> None:
+    """Which the API server had done by then; what is another's by now is left alone."""
+    stage = Candidates()
+    first, second = stage.candidate("first"), stage.candidate("second")
+    await first.try_once()
+    lease = stage.cluster.find(kinds.LEASE, "operator")
+    assert lease is not None
+    stage.cluster.put(lease)  # by the renewal
+
+    await first.release()
+    assert await second.try_once()
+
+    await first.try_once()
+    await first.release()
+    assert stage.holder() == "second"
+
+
 async def test_of_two_that_take_it_at_the_same_time_one_gets_it() -> None:
     """The API server lets the second writer of one version fail."""
     stage = Candidates()

@@ -123,6 +123,11 @@ def applied_at(kubectl: Kubectl, kind: str, name: str) -> float:
     return datetime.fromisoformat(max(times)).timestamp()
 
 
+def created_at(live: Manifest) -> float:
+    """When an object was made, by the API server's clock."""
+    return datetime.fromisoformat(live["metadata"]["creationTimestamp"]).timestamp()
+
+
 def end_job(kubectl: Kubectl, job: str, how: str) -> None:
     """Say what the Job's controller would: API servers want the step before, too."""
     before = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}[how]

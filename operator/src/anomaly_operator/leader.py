@@ -106,31 +106,37 @@ class Elector:
 
     async def release(self) -> None:
         """Let another have the Lease at once, if it is ours."""
-        if self._live is None or self.seconds_left() <= 0:
+        if self.seconds_left() <= 0:
             return
         self._valid_until = float("-inf")
         try:
-            await self._write({**_spec(self._live), "holderIdentity": ""})
+            for _ in range(2):  # a renewal that was cut off may have come before
+                if self._live is None:
+                    self._live = await self._read()
+                if not self._ours() or await self._written(
+                    {**_spec(self._live), "holderIdentity": ""}
+                ):
+                    return
         except ApiError as error:
             log.warning("Lease %s not released: %s", self._name, error)
 
     async def try_once(self) -> bool:
         """Take or renew the Lease if nobody else may hold it; tell whether it is ours now."""
         started = self._clock()
-        if self._live is None or _spec(self._live).get("holderIdentity") != self._who:
-            self._live = await self._cluster.get(kinds.LEASE, self._namespace, self._name)
-            ours = _spec(self._live).get("holderIdentity") == self._who
-            if self._live is not None and not ours and not self._free():
+        if not self._ours():
+            self._live = await self._read()
+            if self._live is not None and not self._ours() and not self._free():
                 return False
-        try:
-            await self._write(self._wanted())
-        except ApiError as error:
-            if error.code in (404, 409):  # somebody was quicker, or has deleted it
-                self._live = None
-                return False
-            raise
+        if not await self._written(self._wanted()):
+            return False  # somebody was quicker, or has deleted it
         self._valid_until = started + self._seconds * VALID_SHARE
         return True
+
+    def _ours(self) -> bool:
+        return bool(_spec(self._live).get("holderIdentity") == self._who)
+
+    async def _read(self) -> Manifest | None:
+        return await self._cluster.get(kinds.LEASE, self._namespace, self._name)
 
     def _free(self) -> bool:
         """Whether the holder, if any, has had its time: by our clock, since we first saw this."""
@@ -167,6 +173,17 @@ class Elector:
             wanted["acquireTime"] = now
             wanted["leaseTransitions"] = int(before.get("leaseTransitions") or 0) + 1
         return wanted
+
+    async def _written(self, spec: Manifest) -> bool:
+        """Write it over the version we know; if that is not what is there, know none."""
+        try:
+            await self._write(spec)
+        except ApiError as error:
+            if error.code not in (404, 409):
+                raise
+            self._live = None
+            return False
+        return True
 
     async def _write(self, spec: Manifest) -> None:
         head = {"apiVersion": kinds.LEASE.api_version, "kind": kinds.LEASE.kind}
