@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from anomaly_dataplane.contract.config import Detection, Ingest, Sensitivity
 from anomaly_dataplane.contract.config import Method as Name
+from anomaly_dataplane.detectors import flat
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
 from anomaly_dataplane.detectors.rules import Rulebook, Rules
@@ -154,6 +155,24 @@ def test_a_value_that_rests_at_the_edge_of_its_range_is_not_stuck(name: Name) ->
     raised = a_run(METHODS[name], busy + [0.0] * 60, step_seconds=60.0).raised
 
     assert not [i for i in raised if METHODS[name].families[raised[i].family] == "flat"]
+
+
+def test_runs_are_forgotten_but_never_become_numbers_too_small_to_be_fast() -> None:
+    """Halved every 1400 samples, in a year they would be denormal and cost a hundred times more."""
+    noise = random.Random(6)
+    layout = FUSED.layout(WINDOW)
+    block = blank_blocks(layout)
+    values = [noise.gauss(50.0, 1.0) for _ in range(20_000)]
+    values[200:206] = [50.0] * 6
+    times = [1000.0 * (START + 60.0 * i) for i in range(len(values))]
+
+    scored(block, FUSED, times[:300], values[:300], rules_for(FUSED))
+    longest = layout.hot_at + FUSED.hot - flat.SIZE + 1  # the flat line's fields are the last
+    before = block[longest]
+    scored(block, FUSED, times[300:], values[300:], rules_for(FUSED))
+
+    assert 4.0 < before <= 5.0
+    assert 0.49 < block[longest] <= 0.5
 
 
 @every_method

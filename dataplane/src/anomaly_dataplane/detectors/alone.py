@@ -48,7 +48,7 @@ def step(
     found = 0.0
     written = -1
     if which == LEVEL:
-        found = level.evidence(s, at, x, t, rate)
+        found = level.evidence(s, at, x, t, rate, level.QUICK, tail.GAP)
     elif which == SEASONAL:
         written = seasonal.enter(s, at, bins, ts)
         found = seasonal.evidence(s, at, x, ts, t, math.sqrt(variance))
@@ -66,9 +66,7 @@ def step(
 def _start(which: int, s: memoryview[float], o: int, ts: float, x: float) -> None:
     at = o + FIELDS
     s[o + GLOBAL_MEAN] = x
-    if which == LEVEL:
-        level.start(s, at, x)
-    elif which == SEASONAL:
+    if which == SEASONAL:
         seasonal.start(s, at, ts)
     elif which == JUMP:
         jump.start(s, at, x)

@@ -19,9 +19,12 @@ SIZE = 4
 WARM_UP = 100.0
 HORIZON = 2000.0
 LEAST_SHARE = 0.1
-"""No repeat is rarer than this: eight of them are needed for one family to raise an anomaly."""
+"""No repeat is rarer than this: it takes seven, eight equal values in a row, for this family to
+raise an anomaly by itself at the usual threshold."""
 FORGETTING = 1.0 - 1.0 / HORIZON
 """Of runs, a sample, where repeats are rarer than LEAST_SHARE; others may come each night."""
+FORGOTTEN = 0.5
+"""A run shorter than one repeat: forgetting ends here, before numbers too small to be fast."""
 LEAST_CHANGES = 50.0
 """Samples within the horizon that repeat nothing, for a run to be something else than usual."""
 TIMES = 2.0
@@ -45,7 +48,7 @@ def evidence(
     share = s[o + SHARE]
     rate = 1.0 / min(t + 1.0, HORIZON)
     run = s[o + RUN]
-    if share < LEAST_SHARE:
+    if share < LEAST_SHARE and s[o + LONGEST] > FORGOTTEN:
         s[o + LONGEST] *= FORGETTING
         s[o + SECOND] *= FORGETTING
     if x != previous or t == 0.0:

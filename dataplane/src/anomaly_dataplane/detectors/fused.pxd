@@ -2,7 +2,7 @@
 from libc cimport math
 
 from anomaly_dataplane.detectors cimport (
-    drift, flat, jump, level, record, seasonal, surprise, tail, volatility,
+    flat, jump, level, record, seasonal, surprise, tail, volatility,
 )
 
 cdef Py_ssize_t SEEN, GLOBAL_MEAN, GLOBAL_VARIANCE

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 from anomaly_dataplane.detectors import (
-    drift,
     flat,
     jump,
     level,
@@ -31,7 +30,7 @@ VOLATILITY = SURPRISE + surprise.SIZE
 RECORD = VOLATILITY + volatility.SIZE
 SINCE = RECORD + record.SIZE  # samples that the next families saw, which came later
 DRIFT = SINCE + 1
-FLAT = DRIFT + drift.SIZE
+FLAT = DRIFT + level.SIZE
 SIZE = FLAT + flat.SIZE
 ADDED = SIZE - SINCE
 """Fields that blocks of layout number 3 lack."""
@@ -48,7 +47,6 @@ NO_FAMILY = -1
 def start(s: memoryview[float], o: int, ts: float, x: float) -> None:
     """Begin all families with the first sample."""
     s[o + GLOBAL_MEAN] = x
-    level.start(s, o + LEVEL, x)
     seasonal.start(s, o + SEASONAL, ts)
     jump.start(s, o + JUMP, x)
     surprise.start(s, o + SURPRISE, x)
@@ -75,8 +73,10 @@ def step(  # noqa: C901  # a vote after the other
     s[o + SINCE] = since + 1.0
     previous = s[o + JUMP + jump.PREVIOUS]
 
-    e_level = level.evidence(s, o + LEVEL, x, t, rate)
-    e_level = max(e_level, drift.evidence(s, o + DRIFT, x, since))
+    e_level = level.evidence(s, o + LEVEL, x, t, rate, level.QUICK, tail.GAP)
+    slow_rate = 1.0 / min(since + 1.0, tail.HORIZON)
+    e_drift = level.evidence(s, o + DRIFT, x, since, slow_rate, level.SLOW, level.SLOW_GAP)
+    e_level = max(e_level, min(e_drift, level.SLOW_CAP))
     e_season = seasonal.evidence(s, o + SEASONAL, x, ts, t, math.sqrt(variance))
     e_jump = jump.evidence(s, o + JUMP, x, t)
     e_surprise = surprise.evidence(s, o + SURPRISE, x, t, rate)

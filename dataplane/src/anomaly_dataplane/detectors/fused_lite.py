@@ -21,7 +21,6 @@ def step(s: memoryview[float], o: int, x: float) -> tuple[float, int, int, float
     """Score a sample, then learn it: `steps.step`."""
     t = s[o + SEEN]
     if t == 0.0:
-        level.start(s, o + LEVEL, x)
         jump.start(s, o + JUMP, x)
         record.start(s, o + RECORD, x)
     s[o + SEEN] = t + 1.0
@@ -31,7 +30,8 @@ def step(s: memoryview[float], o: int, x: float) -> tuple[float, int, int, float
     rate = 1.0 / min(t + 1.0, tail.HORIZON)
     score = best = 0.0
     family = fused.NO_FAMILY
-    vote = level.evidence(s, o + LEVEL, x, t, rate) - fused.EVIDENCE_OFFSET
+    vote = level.evidence(s, o + LEVEL, x, t, rate, level.QUICK, tail.GAP)
+    vote -= fused.EVIDENCE_OFFSET
     if vote > 0.0:
         score = best = vote
         family = 0

@@ -1,7 +1,7 @@
 """Evidence of a value far from the median of the window, in units of the median deviation from it.
 
 The window is that of the Z-score, in the block. A median is found by narrowing an interval around
-it, pass by pass, so that nothing is sorted or copied; it costs some 50 times what another family
+it, pass by pass, so that nothing is sorted or copied; it costs some 20 times what another family
 does.
 """
 

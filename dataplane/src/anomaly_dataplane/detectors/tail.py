@@ -6,8 +6,8 @@ known from a few excesses only, so rarity is that of the predictive distribution
 heavier: (1 + y/n)**-n in place of exp(-y) after n excesses.
 
 The same two numbers tell how the tail bends: a mean excess that is large for the quantile means a
-heavy one. A shaped tail is that of the Weibull distribution which leaves the quantile with this
-mean excess: about a square in the exponent for Gaussian scores, a power for those of Pareto.
+heavy one. A shaped tail is that of the Weibull distribution whose hazard at the quantile is one
+over the mean excess: an exponent of about 1.7 for Gaussian scores, of a third for those of Pareto.
 """
 
 from __future__ import annotations
