@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
 from anomaly_operator import health, logs
 from anomaly_operator.inventory import Inventory
@@ -30,6 +31,21 @@ def test_every_metric_is_documented_and_none_that_does_not_exist() -> None:
     assert {name: kind for name, kind, _ in rows} == kinds
     for name, _, text in rows:
         assert texts[name].rstrip(".") in text or name == "pipeline_info"
+
+
+def test_whatever_a_pipeline_says_the_page_can_be_read() -> None:
+    """The name of an image is any text: whoever may write one must not take away all metrics."""
+    image = 'r/d:1"} 0\nanomaly_operator_leader 0\n\\'
+    known = Inventory()
+    known.put_pipeline({**a_resource(), "status": {"image": image}}, watched=True)
+    telemetry = Telemetry()
+    telemetry.watch(known, *(lambda: 1.0,) * 4)
+
+    families = {f.name: f for f in text_string_to_metric_families(telemetry.text().decode())}
+
+    (info,) = families[f"{PREFIX}pipeline_info"].samples
+    assert info.labels["image"] == image
+    assert [each.value for each in families[f"{PREFIX}leader"].samples] == [1]
 
 
 async def test_liveness_readiness_and_metrics_are_served() -> None:

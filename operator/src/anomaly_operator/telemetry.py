@@ -87,7 +87,7 @@ class Telemetry:
 
 
 def _infos(known: Inventory) -> Iterator[str]:
-    """What each pipeline is, for joining with its other metrics. No value needs escaping."""
+    """What each pipeline is, for joining with its other metrics."""
     name = f"{PREFIX}pipeline_info"
     yield f"# HELP {name} What a pipeline is; the value is always 1.\n"
     yield f"# TYPE {name} gauge\n"
@@ -100,8 +100,13 @@ def _infos(known: Inventory) -> Iterator[str]:
             "namespace": key.namespace,
             "redis_mode": (spec.get("redis") or {}).get("mode", ""),
         }
-        about = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        about = ",".join(f'{label}="{_escaped(value)}"' for label, value in labels.items())
         yield f"{name}{{{about}}} 1.0\n"
+
+
+def _escaped(value: str) -> str:
+    """A label's value: an image is any text, which must not end the page for all the others."""
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def _conditions(known: Inventory) -> Iterator[str]:
