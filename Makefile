@@ -66,6 +66,11 @@ api-server: setup ## The operator against a real kube-apiserver without nodes, b
 fuzz: setup ## Ten million generated inputs through every parser (10 minutes; ARGS="--inputs 100000")
 	@PYTHONPATH=hack $(RUN) python -m fuzz $(ARGS)
 
+.PHONY: properties
+properties: setup ## Look for new examples that break a property (a nightly; `make unit` tries the same ones each time)
+	@hack/ensure-redis
+	$(RUN) pytest $(PARALLEL) -m hypothesis --hypothesis-profile search $(ARGS)
+
 .PHONY: fuzz-guided
 fuzz-guided: setup ## The same, guided by coverage with Atheris, a minute a protocol (ARGS="--seconds 600 --only otlp")
 	@PYTHONPATH=hack $(RUN) --with atheris==3.0.0 python -m fuzz.guided $(ARGS)

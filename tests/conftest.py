@@ -1,4 +1,4 @@
-"""What many folders share: real Redis servers, and no property that fails by the clock."""
+"""What many folders share: real Redis, and properties that fail by neither clock nor luck."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from redis_server import RedisServer, redis_server
 from redis_stores import SecuredRedis, secured_redis
 from redis_topologies import Redises, Watched, redis_cluster, redis_sentinels
 
-# A slow or busy machine must not fail a property.
-settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("no clock")
+# A property fails neither by a slow or busy machine nor by the luck of a run: new examples are
+# looked for by `make properties`, as new inputs are by `make fuzz`.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same every time", _PATIENT, derandomize=True)
+settings.register_profile("search", _PATIENT, max_examples=2000)
+settings.load_profile("same every time")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ A pid alone proves nothing after a crash: the file beside it also keeps the boot
 and the program, and only a process that matches all of them is ours.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -55,6 +56,8 @@ class Daemon:
     identity_file: Path
     log: Path
     environment: Mapping[str, str] | None = None
+    settle_seconds: float = 0.1
+    """Whoever ends within them never came up."""
 
     def identity(self) -> Identity | None:
         """Return the recorded identity, whether or not it still runs."""
@@ -84,9 +87,10 @@ class Daemon:
                 env=environment,
                 cwd="/",
             )
-        time.sleep(0.05)  # until exec has replaced the interpreter, /proc shows Python
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(self.settle_seconds)
         known = identify(child.pid)
-        if child.poll() is not None or known is None:
+        if child.returncode is not None or known is None:
             raise DevClusterError(f"{self.name} ended at once: see {self.log}")
         self.identity_file.write_text(json.dumps(asdict(known)))
         child.returncode = 0  # It outlives this object, which would otherwise complain.

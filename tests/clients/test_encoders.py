@@ -21,7 +21,7 @@ from polling import eventually
 from prometheus_sender import a_prometheus, remote_write, settled
 from telegraf import OUTPUTS, PREFIXES, telegraf
 
-pytestmark = [pytest.mark.senders, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.senders, pytest.mark.redis]
 
 OLD, NEW = "first-token", "second-token"
 STAMP_MS = int(time.time()) * 1000

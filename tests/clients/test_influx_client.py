@@ -23,7 +23,6 @@ from outages import Stack, a_stack
 
 pytestmark = [
     pytest.mark.redis,
-    pytest.mark.timeout(300),
     # Of the library, about ways that many still use.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]

@@ -28,7 +28,7 @@ from opentelemetry.sdk.resources import Resource
 from outages import Stack, a_stack
 from polling import eventually
 
-pytestmark = [pytest.mark.senders, pytest.mark.redis, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.senders, pytest.mark.redis]
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocols.md"
 LABELS = {"service_name": "boiler", "service_instance_id": "b-1", "site": "a"}
@@ -120,7 +120,7 @@ def test_nothing_is_lost_or_doubled_through_outages(
         exporter = make()
         recorded = Recorded(exporter)
         with an_application(exporter):
-            eventually("exports arrive", lambda: stack.totals().samples > 20, within=30)
+            eventually("exports arrive", lambda: stack.totals().samples > 20)
             stack.redis_away()
             refused = stack.pod.metric("requests_refused_total")
             time.sleep(2)
@@ -129,7 +129,7 @@ def test_nothing_is_lost_or_doubled_through_outages(
             stack.restart_pod()
             # Each refusal makes it wait for seconds, so count its exports instead of the time.
             before = len(recorded.gauge)
-            eventually("exports go on", lambda: len(recorded.gauge) > before + 3, within=120)
+            eventually("exports go on", lambda: len(recorded.gauge) > before + 3)
 
         assert refused > 0
         assert recorded.failures == 0

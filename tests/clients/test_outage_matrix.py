@@ -32,7 +32,6 @@ from telegraf import OUTPUTS, telegraf
 pytestmark = [
     pytest.mark.redis,
     pytest.mark.senders,
-    pytest.mark.timeout(300),
     # OpenTelemetry's exporters, of themselves.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
@@ -69,7 +68,7 @@ def _restart(stack: Stack, __: list[Client]) -> None:
     """
     other = stack.another_pod("other")
     other.start()
-    eventually("the other is subscribed", lambda: other.metric("mqtt_connected") == 1, within=60)
+    eventually("the other is subscribed", lambda: other.metric("mqtt_connected") == 1)
     for _ in range(2):
         assert stack.pod.terminate() == 0, stack.pod.said()[-2000:]
         time.sleep(2)
@@ -106,10 +105,10 @@ def _token(stack: Stack, _: list[Client]) -> None:
             raise
 
     secret.write_text("another")
-    eventually("the token is refused", lambda: not allowed(), within=20)
+    eventually("the token is refused", lambda: not allowed())
     time.sleep(4)
     secret.write_text(TOKEN)
-    eventually("the token is taken", allowed, within=20)
+    eventually("the token is taken", allowed)
 
 
 def _bad(stack: Stack, clients: list[Client]) -> None:
@@ -177,9 +176,7 @@ def outcomes(
                 detection={"window": 1500},
             )
         )
-        eventually(
-            "the pod is subscribed", lambda: stack.pod.metric("mqtt_connected") == 1, within=60
-        )
+        eventually("the pod is subscribed", lambda: stack.pod.metric("mqtt_connected") == 1)
         running = stack_of.enter_context(telegraf(folder, stack.url, *OUTPUTS, token=TOKEN))
         clients: list[Client] = [
             *(TelegrafOutput(running, output) for output in OUTPUTS),
@@ -213,7 +210,7 @@ def _compare(stack: Stack, clients: list[Client]) -> dict[str, Outcome]:
 
     # Else some of it was refused, which is what is looked at then.
     with contextlib.suppress(AssertionError):
-        eventually("everything is in", all_in, within=10)
+        eventually("everything is in", all_in)
     found = {}
     held = bad = 0
     for client in clients:

@@ -18,7 +18,7 @@ def send(stack: Stack, second: int) -> int:
     sample = {"metric": "m", "labels": {"a": "b"}, "value": second, "timestamp": START + second}
     body = json.dumps(sample).encode()
     try:
-        with urllib.request.urlopen(f"{stack.url}/api/v1/ingest", body, timeout=10) as answer:
+        with urllib.request.urlopen(f"{stack.url}/api/v1/ingest", body, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

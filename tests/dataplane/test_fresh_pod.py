@@ -71,7 +71,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             with urllib.request.urlopen(url, body) as answer:
                 assert answer.status == 200
         process.send_signal(signal.SIGTERM)
-        found, _ = process.communicate(timeout=60)
+        found, _ = process.communicate(timeout=150)
         assert process.returncode == 0
     imported: list[str] = json.loads(found)
     return imported

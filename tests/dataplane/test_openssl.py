@@ -115,7 +115,7 @@ def test_a_pod_whose_redis_speaks_tls_has_it(tmp_path: Path) -> None:
                     assert json.load(answer)["accepted"] == 1
             finally:
                 process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0
+            assert process.wait(150) == 0
 
 
 def _ready(port: int) -> bool:

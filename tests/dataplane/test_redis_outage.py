@@ -10,6 +10,7 @@ import pytest
 from anomaly_dataplane.contract.config import parse
 from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.store.connect import connect
+from polling import PATIENCE
 from redis_server import redis_server
 from running_pod import RunningPod, running_pod
 
@@ -18,7 +19,7 @@ SAMPLE = {"metric": "m", "value": 1}
 
 async def until_store(pod: RunningPod, up: bool) -> int:
     """Wait until the pod has noticed, which asks once a second; returns what /readyz answers."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             answer = await pod.admin("/readyz")
             checks = answer.json["checks"]
@@ -31,8 +32,7 @@ async def until_store(pod: RunningPod, up: bool) -> int:
 @pytest.mark.redis
 async def test_an_outage_is_told_everywhere_and_heals_by_itself() -> None:
     """503 to senders, the reason in probes and stats; alive, and ready to say so, all along."""
-    # With `everysec` a killed Redis may lose what it has acknowledged within the last two seconds.
-    with redis_server("--appendfsync", "always") as server:
+    with redis_server() as server:
         config = parse({"redis": {"urls": [server.url]}, "pipeline": {"uid": "outage"}})
         store = connect(config, Unobserved(), username=None, password=None)
         async with running_pod(config, store) as pod:

@@ -50,7 +50,7 @@ def status_of(url: str, body: bytes, token: str = "") -> int:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(url, body, headers), timeout=30
+            urllib.request.Request(url, body, headers), timeout=150
         ) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:

@@ -13,6 +13,7 @@ from anomaly_dataplane.contract.fields import InvalidConfig
 from anomaly_dataplane.shadow import UID_SUFFIX, shadow_config
 from anomaly_dataplane.store.memory_store import MemoryStore
 from faulty_store import Fault, FaultyStore
+from polling import PATIENCE
 from running_pod import RunningPod, running_pod
 from samples import ZSCORE
 
@@ -32,7 +33,7 @@ async def pod() -> AsyncIterator[RunningPod]:
 
 async def settled(pod: RunningPod, name: str, wanted: float) -> None:
     """Wait for the shadow, which nobody else waits for."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while await pod.counted(name) != wanted:  # noqa: ASYNC110  # metrics tell no one
             await asyncio.sleep(0.02)
 

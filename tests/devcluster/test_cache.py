@@ -87,7 +87,9 @@ def test_no_committed_file_names_a_registry_or_this_machine() -> None:
     """The sources say what, never from whom; the clients' own settings say that."""
     hosts = ("proxy" + ".golang", "pypi" + ".org", "/work" + "/", "/root" + "/", "deb." + "debian")
     folder = CHECKOUT / "hack" / "devcluster"
-    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    files = [
+        path for path in folder.rglob("*") if "__pycache__" not in path.parts and path.is_file()
+    ]
     for path in files:
         text = path.read_text()
 

@@ -81,7 +81,7 @@ def test_a_spoilt_identity_file_means_not_running(tmp_path: Path) -> None:
 
 def test_a_program_that_ends_at_once_is_an_error_that_names_its_log(tmp_path: Path) -> None:
     """A wrong flag shows at the start, not as a time-out later."""
-    daemon = a_daemon(tmp_path, "/bin/false")
+    daemon = replace(a_daemon(tmp_path, "/bin/false"), settle_seconds=60)
 
     with pytest.raises(DevClusterError, match=r"sleeper\.log"):
         daemon.start()

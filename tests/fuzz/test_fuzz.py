@@ -19,12 +19,14 @@ from anomaly_dataplane.ingest.registry import PROTOCOLS
 from anomaly_dataplane.sample import Batch
 
 TARGETS = targets()
+SEED = 1
+"""The same in each run: `make fuzz` looks for what is new."""
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_spoilt_inputs_are_taken_or_refused(target: Target) -> None:
     """Whatever is found here: keep the input, and write a test of the parser with it."""
-    found = run([target], 4000, seed=random.randrange(10**6))
+    found = run([target], 4000, seed=SEED)
     assert found is None, f"{found.error}: {found.data!r}"
     assert target.tally.inputs == 4000
 

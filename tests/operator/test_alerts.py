@@ -26,7 +26,7 @@ ALIVE = {f"{P}build_info{{{OWN}}}": "1x60"}
 
 def promtool(*words: str) -> str:
     done = subprocess.run(
-        [promtool_binary(), *words], capture_output=True, text=True, timeout=60, check=False
+        [promtool_binary(), *words], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis_server import executable, free_port
+from redis_server import START_SECONDS, executable, free_port
 
 _CONFIG = """\
 route:
@@ -63,7 +63,7 @@ class Alertmanager:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
                 self._get("/-/ready")
@@ -89,7 +89,7 @@ class Alertmanager:
         if self.login:
             request.add_header("Authorization", self.login)
         trusted = ssl.create_default_context(cafile=self.ca) if self.ca else None
-        with urllib.request.urlopen(request, timeout=5, context=trusted) as answer:
+        with urllib.request.urlopen(request, timeout=30, context=trusted) as answer:
             return bytes(answer.read())
 
 

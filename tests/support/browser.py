@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis_server import executable, free_port
+from redis_server import START_SECONDS, executable, free_port
 
 _ARGUMENTS = (
     "--headless=new",
@@ -99,11 +99,11 @@ def browser() -> Iterator[Browser]:
                 _call("DELETE", base)
     finally:
         driver.terminate()
-        driver.wait(10)
+        driver.wait(60)
 
 
 def _until_ready(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             if _call("GET", f"{url}/status")["ready"]:
@@ -119,7 +119,7 @@ def _call(method: str, url: str, body: object = None) -> Any:
     request = urllib.request.Request(url, data, method=method)
     request.add_header("Content-Type", "application/json")
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=150) as answer:
             return json.load(answer)["value"]
     except urllib.error.HTTPError as error:
         raise AssertionError(error.read().decode()) from error

@@ -19,7 +19,8 @@ from typing import Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from redis_server import free_port
+from polling import PATIENCE
+from redis_server import START_SECONDS, free_port
 
 USERNAME, PASSWORD = "pod", "correct horse"
 
@@ -55,7 +56,7 @@ class Broker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
                 socket.create_connection((self.host, self.port), timeout=1).close()
@@ -69,7 +70,7 @@ class Broker:
         """Stop it as an init system does: it saves the sessions."""
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def log(self) -> str:
@@ -163,7 +164,7 @@ class Publisher:
 
     def wait(self) -> None:
         """Wait until the broker has all of it."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while self._taken < self._sent:
             assert time.monotonic() < deadline, f"{self._sent - self._taken} were not taken"
             time.sleep(0.02)

@@ -32,7 +32,7 @@ from anomaly_dataplane.store import Totals
 from anomaly_dataplane.store.connect import connect
 from blocks import samples_in
 from exposition import metric_in
-from polling import eventually
+from polling import PATIENCE, eventually
 from redis_server import RedisServer, free_port, redis_server
 
 OUTAGE_SECONDS = 10.0
@@ -73,7 +73,7 @@ class PodProcess:
                 env={**os.environ, **environ},
             )
         if ready:
-            eventually(f"the pod is ready, see {self.log}", self._ready, within=60, pause=0.1)
+            eventually(f"the pod is ready, see {self.log}", self._ready, pause=0.1)
 
     def kill(self) -> None:
         """End it as the OOM killer does: at once, whatever it is at."""
@@ -96,7 +96,7 @@ class PodProcess:
     def _end(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(PATIENCE)
         self.process = None
         return code
 
@@ -106,7 +106,7 @@ class PodProcess:
             raise RuntimeError(f"the pod ended: {self.said()[-2000:]}")
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             url = f"http://127.0.0.1:{self.admin_port}{PATH_READYZ}"
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=20) as answer:
                 return bool(answer.status == 200)
         return False
 
@@ -241,8 +241,7 @@ def a_stack(
         environ: settings of the pod, by their variable.
         groups: of the config document, as the CR writes them; `redis` is added to.
     """
-    # With `everysec` a killed Redis may lose what it has acknowledged within the last two seconds.
-    with redis_server("--appendfsync", "always") as server:
+    with redis_server() as server:
         raw = {
             "pipeline": {"namespace": "tests", "name": "outages", "uid": "outages"},
             **groups,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import functools
+import os
 import random
 import shutil
 import socket
@@ -16,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PORTS = (12000, 22000)
+_RESERVED = Path(tempfile.gettempdir()) / f"anomaly-test-ports-{os.getuid()}"
+START_SECONDS = 120.0
+"""Within which any server of the tests has started, however busy the machine is."""
 PASSWORD = "correct horse"  # of a server that lives as long as a test
 
 
@@ -29,20 +35,41 @@ def executable(*names: str) -> str:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on.
+    """A port of 127.0.0.1 that nobody listens on, and that no other test gets while we run.
 
-    Drawn at random below the ports that the kernel gives to outgoing connections, so that neither
-    one of those nor a test of another process is likely to take it before it is listened on; a
-    Cluster's bus (+10000) is below them too.
+    So a server may go and come back on its port, and a port on which nobody listens stays so,
+    whatever other test processes start meanwhile. Drawn below the ports that the kernel gives to
+    outgoing connections; a Cluster's bus (+10000) is below them, too.
     """
     while True:
         port = random.SystemRandom().randrange(*_PORTS)
+        if not _reserve(port):
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
         return port
+
+
+@functools.cache
+def _given() -> tuple[int, set[int]]:
+    """The file whose bytes stand for ports, open as long as this process lives; and our ports."""
+    return os.open(_RESERVED, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), set()
+
+
+def _reserve(port: int) -> bool:
+    """Lock a port's byte, unless we or another process have; the kernel unlocks what ended."""
+    file, ours = _given()
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    if port in ours:  # a process never stands in its own way
+        return False
+    ours.add(port)
+    return True
 
 
 @dataclass
@@ -62,13 +89,13 @@ class RedisServer:
     def start(self) -> None:
         """Start and wait until it answers."""
         self.process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            try:
+            with contextlib.suppress(OSError):
                 if self._answers():
                     return
-            except OSError:
-                pass
+            if self.process.poll() is not None:
+                break
             time.sleep(0.02)
         raise RuntimeError(f"redis on {self.port} did not start: {self.log()}")
 
@@ -84,6 +111,9 @@ class RedisServer:
             executable("redis-server", "valkey-server"),
             *("--bind", "127.0.0.1", "--dir", str(self.folder)),
             *("--save", "", "--appendonly", "yes", "--logfile", "redis.log"),
+            # What is written survives a killed process; only a machine would need the disk, which
+            # may be slow. With `everysec` what waits for the disk is not even written.
+            *("--appendfsync", "no"),
             *self.port_options(),
             *self.options,
         ]

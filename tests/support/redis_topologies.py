@@ -56,7 +56,7 @@ class Redises:
         for server in self.servers:
             if server.process is None:
                 server.start()
-        eventually("all replicas follow", self.follow, within=30, pause=0.05)
+        eventually("all replicas follow", self.follow, pause=0.05)
 
     def follow(self) -> bool:
         """Whether every replica is linked to its primary."""
@@ -112,9 +112,9 @@ def redis_cluster(
             command += ["--cert", str(tls / "tls.crt"), "--key", str(tls / "tls.key")]
         environ = {"REDISCLI_AUTH": password} if password else {}
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environ)
-        eventually("the Cluster is whole", lambda: _whole(cluster), within=30, pause=0.05)
+        eventually("the Cluster is whole", lambda: _whole(cluster), pause=0.05)
         if replicas:
-            eventually("its replicas follow", cluster.follow, within=30, pause=0.05)
+            eventually("its replicas follow", cluster.follow, pause=0.05)
         yield cluster
 
 
@@ -165,7 +165,7 @@ class Watched(Redises):
                 server.start()
                 with self.client(server) as client:
                     client.replicaof("127.0.0.1", primary.port)
-        eventually("all Sentinels agree", self._agree, within=40, pause=0.05)
+        eventually("all Sentinels agree", self._agree, pause=0.05)
         super().mend()
 
     def _agree(self) -> bool:
@@ -202,7 +202,7 @@ def redis_sentinels(
         for other in others:
             with watched.client(other) as client:
                 client.replicaof("127.0.0.1", first.port)
-        eventually("the replicas follow", watched.follow, within=30, pause=0.05)
+        eventually("the replicas follow", watched.follow, pause=0.05)
         for i in range(sentinels):
             home = Path(folder) / str(i)
             home.mkdir()
@@ -217,7 +217,6 @@ def redis_sentinels(
         eventually(
             "the Sentinels know all",
             lambda: all(_knows(asked, s, replicas, sentinels) for s in asked.servers),
-            within=30,
             pause=0.05,
         )
         yield watched

@@ -15,9 +15,8 @@ from anomaly_dataplane.sample import Code
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.working_set import WorkingSet
 from anomaly_dataplane.store import Store
+from polling import PATIENCE
 from samples import START_MS, a_series
-
-GIVE_UP_SECONDS = 60.0
 
 
 def a_committer(store: Store) -> Committer:
@@ -50,7 +49,7 @@ class Sender:
 
     async def send(self) -> Group:
         """Send the next sample of every series until it is acknowledged."""
-        deadline = time.monotonic() + GIVE_UP_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while True:
             group = _group(self.series, self.rounds)
             try:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from outages import PodProcess, Stack, a_stack
 from polling import eventually, never
 from samples import ZSCORE
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.redis
 
 ALERTING = {"coolDown": "1s", "resolveAfter": "6s", "group": {"by": ""}}
 # As the Alertmanagers of these tests are configured, so that nobody waits for half a minute.
@@ -46,6 +46,10 @@ def stack(tmp_path: Path, peers: list[Alertmanager]) -> Iterator[Stack]:
         yield running
 
 
+def deliveries(stack: Stack, name: str) -> float:
+    return stack.pod.metric("alert_deliveries_total", receiver=name, result="delivered")
+
+
 def firing(peer: Alertmanager, metric: str) -> list[dict[str, Any]]:
     return [alert for alert in peer.alerts() if alert["labels"]["metric"] == metric]
 
@@ -55,6 +59,16 @@ def the_one(peer: Alertmanager, metric: str) -> dict[str, Any] | None:
     alerts = firing(peer, metric)
     assert len(alerts) <= 1, alerts
     return alerts[0] if alerts else None
+
+
+def until_fires(device: Device, peer: Alertmanager) -> None:
+    """Keep the device's alert open until this one has heard of it."""
+
+    def fires() -> bool:
+        device.send(99)
+        return the_one(peer, device.metric) is not None
+
+    eventually("it fires there too", fires, pause=1.0)
 
 
 def test_an_episode_is_one_alert_that_is_updated_and_resolved(
@@ -92,10 +106,10 @@ def test_an_episode_is_one_alert_that_is_updated_and_resolved(
     for peer in peers:
         gone = lambda peer=peer: not firing(peer, "temperature")  # noqa: E731
         eventually("it is resolved", gone)
-    assert stack.pod.metric("alerts_open") == 0
+    eventually("none is open", lambda: stack.pod.metric("alerts_open") == 0)
     for peer in peers:
         name = f"alertmanager/127.0.0.1:{peer.port}"
-        assert stack.pod.metric("alert_deliveries_total", receiver=name, result="delivered") >= 3
+        eventually("all are counted", lambda name=name: deliveries(stack, name) >= 3)  # type: ignore[misc]
 
 
 def test_an_alertmanager_that_was_away_hears_of_what_is_open(
@@ -112,14 +126,11 @@ def test_an_alertmanager_that_was_away_hears_of_what_is_open(
     eventually(
         "the failure is counted",
         lambda: stack.pod.metric("alert_deliveries_total", receiver=name, result="failed"),
-        within=60,
     )
     device.send(99)
+
     away.start()
-    for _ in range(3):  # keep it open meanwhile
-        device.send(99)
-        time.sleep(1)
-    eventually("it fires there too", lambda: the_one(away, "pressure"))
+    until_fires(device, away)
     for peer in peers:
         gone = lambda peer=peer: not firing(peer, "pressure")  # noqa: E731
         eventually("it is resolved", gone)
@@ -188,8 +199,9 @@ def everything_heard(peer: Alertmanager) -> Iterator[dict[str, set[str]]]:
 
     def watch() -> None:
         while not done.wait(0.2):
-            for alert in peer.alerts():
-                heard[alert["labels"]["metric"]].add(alert["annotations"]["alert_id"])
+            with suppress(OSError):  # a busy machine may let it wait; the next look tells
+                for alert in peer.alerts():
+                    heard[alert["labels"]["metric"]].add(alert["annotations"]["alert_id"])
 
     thread = threading.Thread(target=watch)
     thread.start()

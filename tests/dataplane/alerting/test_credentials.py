@@ -27,7 +27,6 @@ basic_auth_users: {{pipeline: "$2b$04$AtpDz8cQtPVGipAeJZCcbebywyzLSjPM/5H4sbcHO5
 
 
 @pytest.mark.redis
-@pytest.mark.timeout(300)
 def test_an_alertmanager_is_told_once_the_secret_is_right(tmp_path: Path) -> None:
     """Missing, then with a wrong password, then right: the log tells, and nothing is lost."""
     ours, server = authority("the CA of Alertmanager"), tmp_path / "server"
@@ -62,7 +61,6 @@ def test_an_alertmanager_is_told_once_the_secret_is_right(tmp_path: Path) -> Non
 
 
 @pytest.mark.redis
-@pytest.mark.timeout(300)
 def test_a_webhook_is_told_once_its_secret_is_right(tmp_path: Path) -> None:
     """The same way: missing, of a CA that it does not know, with a wrong token, then right."""
     ours, foreign = authority("the CA of a webhook"), authority("another CA")

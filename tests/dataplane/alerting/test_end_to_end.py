@@ -18,7 +18,7 @@ from polling import eventually, never
 from samples import ZSCORE
 from webhooks import Hook, webhook
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.redis
 
 DETECTION = {**ZSCORE, "holdOffSamples": 0, "repeatAfterSamples": 0}
 

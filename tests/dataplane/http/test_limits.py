@@ -108,10 +108,10 @@ async def test_a_connection_that_idles_is_closed(a_pod: RunPod, size: int) -> No
 
 async def test_a_connection_that_is_used_now_and_then_is_kept(a_pod: RunPod) -> None:
     """Its time starts anew with each answer."""
-    async with a_pod(ANOMALY_KEEPALIVE_SECONDS="2") as pod, wire(pod.ports.http_port) as opened:
-        for _ in range(4):
+    async with a_pod(ANOMALY_KEEPALIVE_SECONDS="3") as pod, wire(pod.ports.http_port) as opened:
+        for _ in range(5):
             assert (await opened.ask(request())).status == 200
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.9)
 
 
 async def test_a_request_in_work_is_not_an_idle_connection(a_pod: RunPod) -> None:

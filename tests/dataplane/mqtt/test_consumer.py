@@ -19,10 +19,10 @@ from anomaly_dataplane.series import Series
 from certificates import authority
 from held_store import HeldStore
 from mqtt_broker import PASSWORD, USERNAME, Broker, Publisher, mqtt_broker, password_file
+from polling import PATIENCE
 from running_pod import RunningPod, running_pod
 from samples import a_config
 
-PATIENCE_SECONDS = 60.0
 TOPICS = ["sensors/{site}/{device}/{metric}", "plain/{device}"]
 
 
@@ -40,7 +40,7 @@ def config_for(broker: Broker, uid: str, **mqtt: object) -> PipelineConfig:
 
 
 async def until_metric(pod: RunningPod, name: str, value: float) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while (seen := await pod.counted(name)) != value:
         assert time.monotonic() < deadline, f"{name} is {seen}, not {value}"
         await asyncio.sleep(0.02)
@@ -210,7 +210,7 @@ async def test_pods_divide_the_messages_and_hand_over_what_they_leave(broker: Br
             with Publisher(broker) as publisher:
                 for i in range(100):
                     publisher.send(f"sensors/shared/t-{i % 10}/temperature", str(i))
-            deadline = time.monotonic() + PATIENCE_SECONDS
+            deadline = time.monotonic() + PATIENCE
             while await first.accepted() + await second.accepted() < 100:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.02)
@@ -233,7 +233,7 @@ async def test_credentials_and_certificates_come_from_the_mounted_secret(tmp_pat
     with mqtt_broker(secret=secret, password_file=users) as broker:
         config = config_for(broker, "secured", tls={"enabled": True})
         async with running_pod(config, ANOMALY_MQTT_SECRET_DIR=str(mounted)) as pod:
-            deadline = time.monotonic() + PATIENCE_SECONDS
+            deadline = time.monotonic() + PATIENCE
             while await pod.counted("mqtt_connection_failures_total") < 1:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)

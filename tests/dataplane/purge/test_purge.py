@@ -154,13 +154,13 @@ def test_a_redis_that_comes_back_is_waited_for(tmp_path: Path) -> None:
     uid = uuid4().hex
     path = config(tmp_path, uid, "Standalone", f"127.0.0.1:{server.port}")
     codes: list[int] = []
-    command = ["purge", "--config", path, "--patience", "60"]
+    command = ["purge", "--config", path, "--patience", "150"]
     thread = threading.Thread(target=lambda: codes.append(main(command)))
     thread.start()
     time.sleep(1)  # it has been refused by now, or will be asked anew: both are fine
     server.start()
     try:
-        thread.join(60)
+        thread.join(150)
         assert codes == [0]
     finally:
         server.stop()

@@ -14,6 +14,7 @@ from aiohttp import ClientResponse
 
 from anomaly_dataplane.queries import stream
 from anomaly_dataplane.queries.matching import Matching
+from polling import PATIENCE
 from running_pod import RunningPod, running_pod
 from samples import ZSCORE, a_config
 
@@ -48,7 +49,7 @@ async def listening(
 
 async def next_event(response: ClientResponse) -> dict[str, Any]:
     """The next event, as its fields; comments and settings are passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             block = (await response.content.readuntil(b"\n\n")).decode().strip()
             fields = dict(line.split(": ", 1) for line in block.splitlines())
@@ -119,7 +120,7 @@ async def test_a_pod_that_leaves_ends_its_streams(pod: RunningPod) -> None:
     """Their clients come back to another one."""
     async with listening(pod) as response:
         pod.stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await response.content.read()
 
 

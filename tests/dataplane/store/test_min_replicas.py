@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from anomaly_dataplane.errors import StoreUnavailable
+from polling import PATIENCE
 from redis_stores import Failures, SecuredRedis, config_for, on_sentinels, opened
 from redis_topologies import Redises, Watched
 from senders import Sender
@@ -65,7 +66,7 @@ async def test_what_was_acknowledged_outlives_the_primary_without_a_pause(
         sentinels.primary().stop()
 
         samples = None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while samples is None:
                 try:
                     samples = (await store.totals()).samples

@@ -36,7 +36,7 @@ async def commit(store: Store, values: list[float], first: int = 0) -> Group:
 
 async def test_state_survives_a_crash_of_redis() -> None:
     """Killed without warning and started again, it goes on where it was, Function and all."""
-    with redis_server("--appendfsync", "always") as server:
+    with redis_server() as server:
         store = connect(config_for(server), Unobserved(), username=None, password=None)
         await commit(store, [10.0, 11.0, 9.0])
         server.stop()

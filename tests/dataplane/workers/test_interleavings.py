@@ -209,5 +209,5 @@ class Interleavings(RuleBasedStateMachine):
         return times
 
 
-TestInterleavings = pytest.mark.timeout(300)(Interleavings.TestCase)
+TestInterleavings = Interleavings.TestCase
 TestInterleavings.settings = settings(max_examples=100, stateful_step_count=STEPS, deadline=None)
