@@ -5,6 +5,9 @@ SHELL := /bin/bash
 # Whatever is built or downloaded lives here, outside the checkout.
 export ANOMALY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anomaly-pipeline
 UV := $(ANOMALY_CACHE)/uv/bin/uv
+# Registries have hiccups, and busy machines are slow.
+export UV_HTTP_RETRIES ?= 8
+export UV_HTTP_TIMEOUT ?= 120
 RUN := $(UV) run --frozen --all-packages --all-groups
 # Most tests wait for real servers most of the time, so more of them run at once than there are cores. A file's tests
 # stay together: they share what it starts.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import interpreter
 from bench.interpreter import PodPython
-from devcluster.command import run
+from devcluster.command import download, run
 from devcluster.golang import build_environment, go_command
 from devcluster.paths import Cache
 from devcluster.screen import step
@@ -59,7 +59,7 @@ def _build(cache: Cache, folder: Path, version: Path) -> None:
     try:
         packages = [f"./{name}" for name in _NAMES]
         argv = [str(go), "build", "-mod=readonly", "-trimpath", "-o", f"{partial}/", *packages]
-        run(argv, env=build_environment(), cwd=SOURCES, log=cache.logs / "bench-go-build.log")
+        download(argv, env=build_environment(), cwd=SOURCES, log=cache.logs / "bench-go-build.log")
         for name in _NAMES:
             (partial / name).rename(folder / name)
         version.write_text(run([go, "version"], env=build_environment(), cwd=SOURCES))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.command import run
+from devcluster.command import download
 from devcluster.golang import GOMOD, build_environment, go_command
 from devcluster.paths import Cache
 from devcluster.screen import say, step
@@ -111,7 +111,7 @@ def build(
     watcher = threading.Thread(target=_watch, args=(partial, missing, done), daemon=True)
     watcher.start()
     try:
-        run(
+        download(
             [
                 go,
                 "build",

@@ -1,11 +1,25 @@
 """Run other programs: every subprocess of this package that ends by itself goes through here."""
 
 import os
+import re
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devcluster.errors import DevClusterError
+from devcluster.screen import say
+
+PAUSES = (5.0, 20.0, 60.0)
+"""Before a download is tried again, in seconds."""
+
+_HICCUP = re.compile(
+    r"\b50[0234]\b|time.?out|timed out|temporary failure|reset by peer|\bEOF\b|connection refused"
+    r"|failed to (fetch|download)|unable to (fetch|connect)|could not (connect|resolve)"
+    r"|stream error",
+    re.IGNORECASE,
+)
+"""What Go, apt, uv and pip say of a registry or a network that may be well again soon."""
 
 
 def run(
@@ -31,6 +45,27 @@ def run(
         where = f" (all of it in {log})" if log else ""
         raise DevClusterError(f"`{shown}` failed with exit code {done.returncode}{where}:\n{tail}")
     return done.stdout or ""
+
+
+def download(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    log: Path | None = None,
+    timeout: float | None = None,
+    pauses: Sequence[float] = PAUSES,
+) -> str:
+    """Run a program that downloads, and again after each pause while it meets a hiccup."""
+    for pause in pauses:
+        try:
+            return run(argv, env=env, cwd=cwd, log=log, timeout=timeout)
+        except DevClusterError as error:
+            if not _HICCUP.search(str(error)):
+                raise
+            say(f"    a download failed; trying again in {pause:g} s: {error}")
+            time.sleep(pause)
+    return run(argv, env=env, cwd=cwd, log=log, timeout=timeout)
 
 
 def succeeds(

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from devcluster.command import run
+from devcluster.command import download, run
 from devcluster.errors import DevClusterError
 from devcluster.paths import Cache
 from devcluster.screen import step
@@ -21,8 +21,8 @@ def package_folder(cache: Cache, name: str) -> Path:
     log = cache.logs / f"debian-{name}.log"
     with step(f"fetching the Debian package {name}"):
         if os.geteuid() == 0:
-            run(["apt-get", "update", "-qq"], log=log)
-        run(["apt-get", "download", "-qq", name], cwd=partial, log=log)
+            download(["apt-get", "update", "-qq"], log=log)
+        download(["apt-get", "download", "-qq", name], cwd=partial, log=log)
         (archive,) = partial.glob("*.deb")
         run(["dpkg-deb", "--extract", archive, partial])
         archive.unlink()

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from devcluster.command import run
+from devcluster.command import download, run
 from devcluster.paths import PACKAGE, Cache
 from devcluster.screen import say
 from devcluster.versions import GO_TOOLCHAIN, OLDEST_GO
@@ -45,6 +45,6 @@ def build_environment() -> Mapping[str, str]:
 
 def module_folder(go: Path, module: str, *, sources: Path = GOMOD) -> Path:
     """Return the folder of the unpacked sources of a module that the go.mod in `sources` pins."""
-    run([go, "mod", "download", module], env=build_environment(), cwd=sources)
+    download([go, "mod", "download", module], env=build_environment(), cwd=sources)
     answer = run([go, "list", "-m", "-f", "{{.Dir}}", module], env=build_environment(), cwd=sources)
     return Path(answer.strip())

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.command import run
+from devcluster.command import download
 from devcluster.errors import DevClusterError
 from devcluster.paths import Cache
 from devcluster.screen import say, step
@@ -53,6 +53,6 @@ def require(cache: Cache, packages: Iterable[Package], purpose: str) -> None:
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with step(f"installing {names}"):
         log = cache.logs / "apt.log"
-        run(["apt-get", "update", "-qq"], env=quiet, log=log)
-        options = ["-y", "--no-install-recommends"]
-        run(["apt-get", "install", *options, *missing], env=quiet, log=log)
+        download(["apt-get", "update", "-qq"], env=quiet, log=log)
+        options = ["-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=600"]
+        download(["apt-get", "install", *options, *missing], env=quiet, log=log)

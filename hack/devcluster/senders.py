@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.command import run
+from devcluster.command import download
 from devcluster.golang import build_environment, go_command
 from devcluster.paths import Cache
 from devcluster.screen import step
@@ -85,7 +85,7 @@ def _build(cache: Cache, sender: Sender) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
-        run(
+        download(
             [
                 go_command(cache),
                 "install",

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from devcluster.command import run
+from devcluster.command import download
 from devcluster.errors import DevClusterError
 from devcluster.paths import Cache
 from devcluster.screen import step
@@ -19,7 +19,7 @@ def wheel(cache: Cache, name: str, version: str) -> Path:
         return folder
     partial = cache.folder("wheels") / f".{name}-{version}-{os.getpid()}"
     with step(f"fetching the wheel {name} {version}"):
-        run([*_installer(), "--no-deps", "--target", partial, f"{name}=={version}"])
+        download([*_installer(), "--no-deps", "--target", partial, f"{name}=={version}"])
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return folder

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devcluster.command import run, succeeds
+from devcluster.command import download, run, succeeds
 from devcluster.packages import IMAGE_BUILDER, require
 from devcluster.paths import Cache
 from devcluster.processes import Daemon
@@ -29,7 +29,8 @@ class Engine:
 
     def docker(self, *arguments: str, log: Path | None = None, timeout: float = 1800) -> str:
         """Run the docker command against this engine."""
-        return run(["docker", *arguments], env=self.environment, log=log, timeout=timeout)
+        act = download if arguments[0] == "build" else run
+        return act(["docker", *arguments], env=self.environment, log=log, timeout=timeout)
 
     def has_image(self, name: str) -> bool:
         """Tell whether the engine has an image."""
