@@ -135,12 +135,28 @@ def _reap(pid: int) -> None:
         return
 
 
-def running_programs(folder: Path) -> Sequence[Identity]:
-    """Return the processes whose program lies in a folder: what a lost identity file leaves."""
+def running_programs(folder: Path, *named: Path) -> Sequence[Identity]:
+    """Return the processes whose program lies in a folder: what a lost identity file leaves.
+
+    Only those with something below one of the paths `named` among their arguments, where any are:
+    tests run the same programs.
+    """
     found = []
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
             known = identify(int(entry.name))
-            if known is not None and Path(known.program).is_relative_to(folder):
+            if (
+                known is not None
+                and Path(known.program).is_relative_to(folder)
+                and (not named or _names(entry, named))
+            ):
                 found.append(known)
     return found
+
+
+def _names(process: Path, paths: Sequence[Path]) -> bool:
+    try:
+        command = (process / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return False
+    return any(f"{path}/" in command for path in paths)

@@ -115,3 +115,20 @@ def test_programs_of_a_folder_are_found_without_an_identity_file() -> None:
     here = Path(os.readlink("/proc/self/exe")).parent
 
     assert os.getpid() in {known.pid for known in running_programs(here)}
+
+
+def test_what_a_test_runs_of_the_same_programs_is_not_ours(tmp_path: Path) -> None:
+    """A cluster is taken away beside `make api-server`, whose API servers live elsewhere."""
+    here = Path(os.readlink("/proc/self/exe")).parent
+    sleep = [sys.executable, "-c", "import time; time.sleep(300)"]
+    with (
+        subprocess.Popen([*sleep, f"--data-dir={tmp_path}/state/etcd"]) as lost,
+        subprocess.Popen([*sleep, f"--data-dir={tmp_path}/test/etcd"]) as of_a_test,
+    ):
+        try:
+            found = {known.pid for known in running_programs(here, tmp_path / "state")}
+        finally:
+            lost.kill()
+            of_a_test.kill()
+
+    assert found == {lost.pid}

@@ -36,7 +36,7 @@ def down(layout: Layout, daemons: tuple[Daemon, ...]) -> None:
             daemon.stop(_PATIENCE)
         # A run that was killed between starting a process and writing its identity down.
         names = {daemon.name for daemon in daemons}
-        for lost in running_programs(layout.cache.root / "bin"):
+        for lost in running_programs(layout.cache.root / "bin", layout.state, layout.run):
             if Path(lost.program).name in names:
                 end(lost, _PATIENCE)
         if containerd.daemon(layout).is_running():
