@@ -298,6 +298,21 @@ def test_the_prefix_without_a_slash_leads_to_the_page(stack: Stack) -> None:
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
+def test_a_new_pipeline_says_what_it_waits_for(window: Browser, tmp_path: Path) -> None:
+    """Samples, then anomalies; and a pod that is gone is told."""
+    with a_stack(tmp_path) as stack:
+        window.open(f"{stack.url}/")
+        eventually("it waits", lambda: "No sample has come yet" in window.text("#nothing"))
+        assert window.run("return list.hidden")
+        Device(lambda: stack.url, "level").send(1)
+        eventually("it has one", lambda: window.text("#nothing") == "No anomaly yet.")
+        stack.pod.kill()
+        lost = lambda: "trying again" in window.text("#state")  # noqa: E731
+        eventually("it says so", lost)
+        stack.pod.start()
+        eventually("it is live", lambda: window.text("#state") == "live")
+
+
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
     """The API stays."""
     with a_stack(tmp_path, page={"enabled": False}) as stack:
