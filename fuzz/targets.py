@@ -143,7 +143,9 @@ def _check_admitted(admitted: Parsed, total: int) -> None:
 
 
 def _mqtt(table: SeriesTable, config: PipelineConfig) -> Target:
-    parser = MessageParser(table, ["a/{site}/{device}/{metric}", "b/{device}/#"], MAX_BYTES)
+    parser = MessageParser(
+        table, ["a/{site}/{device}/{metric}", "b/{device}/#"], MAX_BYTES, MAX_SAMPLES
+    )
     tally = Tally()
 
     def feed(data: bytes) -> None:

@@ -153,6 +153,34 @@ async def test_large_messages_are_bounded_by_their_bytes(broker: Broker) -> None
         assert consumer._held_bytes == 0
 
 
+async def test_groups_are_bounded_by_their_bytes(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many messages wait; one that is larger by itself goes alone."""
+    monkeypatch.setattr("anomaly_dataplane.mqtt.consumer.GROUP_BYTES", 3000)
+    store = HeldStore()
+    async with subscribed_pod(config_for(broker, "groups"), store=store) as pod:
+        consumer = pod.pod.consumer
+        assert consumer is not None
+        parse = consumer._parser.parse
+        groups: list[list[int]] = []
+
+        def noted(messages: Sequence[Message], now_ms: float) -> Parsed:
+            groups.append([len(message.payload) for message in messages])
+            return parse(messages, now_ms)
+
+        monkeypatch.setattr(consumer._parser, "parse", noted)
+        with Publisher(broker) as publisher:
+            publisher.send("sensors/groups/t-1/temperature", "0")
+            await store.entered.wait()
+            for size in (1000, 1000, 1000, 1000, 3500, 1000):
+                publisher.send("sensors/groups/t-1/temperature", b'{"value": 1}'.ljust(size))
+            await until_metric(pod, "mqtt_waiting_messages", 6)
+        store.gate.set()
+        await until_metric(pod, "samples_accepted_total", 7)
+        assert groups == [[1], [1000, 1000, 1000], [1000], [3500], [1000]]
+
+
 async def test_what_a_lost_connection_leaves_behind_is_held_no_more() -> None:
     """Else each loss would take of the bytes that messages may take, until nothing is read."""
     store, size = HeldStore(), 4000

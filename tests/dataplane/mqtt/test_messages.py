@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ NAME = 'temperature{device="t-1",site="roof"}'
 
 def a_parser() -> MessageParser:
     templates = ["sensors/{site}/{device}/{metric}", "plain/{device}"]
-    return MessageParser(SeriesTable(4), templates, 1000)
+    return MessageParser(SeriesTable(4), templates, 1000, 50)
 
 
 def read(*payloads: str | bytes, topic: str = TOPIC) -> list[tuple[str, float, float]]:
@@ -99,6 +100,31 @@ def test_the_good_samples_around_a_bad_one_are_kept() -> None:
     assert parsed.batch.values == [1, 2, 3]
     assert [rejection.index for rejection in parsed.rejected] == [1, 3]
     assert parsed.positions() == [0, 2, 4]
+
+
+def test_a_message_has_so_many_samples_at_most() -> None:
+    """In an array or in lines: decoded, they take a hundred times their bytes."""
+    good = Message(TOPIC, json.dumps(list(range(50))).encode())
+    for payload in (json.dumps(list(range(51))).encode(), b"\n".join([b"1", *[b"[1]"] * 50])):
+        parsed = a_parser().parse([Message(TOPIC, payload), good], START_MS)
+        assert [(r.index, r.cause) for r in parsed.rejected] == [(0, Cause.SIZE)]
+        assert "more than 50 samples" in parsed.rejected[0].reason
+        assert len(parsed.batch) == 50
+
+
+@pytest.mark.parametrize("item", [b"{}", b"1", b"[]", b'{"value":[0,0]}'])
+def test_what_would_take_too_much_to_decode_is_refused_before_that(item: bytes) -> None:
+    """Of a few megabytes Python would make a gigabyte, again with each delivery of the message."""
+    parser = MessageParser(SeriesTable(4), ["sensors/{site}/{device}/{metric}"], 8 << 20, 50)
+    payload = b"[" + b",".join([item] * 200_000) + b"]"
+    tracemalloc.start()
+    try:
+        parsed = parser.parse([Message(TOPIC, payload)], START_MS)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [rejection.cause for rejection in parsed.rejected] == [Cause.SIZE]
+    assert most < 100_000
 
 
 def test_a_retained_message_is_refused() -> None:

@@ -56,7 +56,7 @@ def consumer(
         ),
         [f"$share/{group}/{Template(topic).topic_filter}" for topic in mqtt.topics],
         access.login,
-        MessageParser(series, mqtt.topics, limits.max_body_bytes),
+        MessageParser(series, mqtt.topics, limits.max_body_bytes, config.buffer.max_samples),
         lambda parsed, now_ms: admit(parsed, now_ms, limits.max_future_seconds),
         buffer,
         telemetry.protocol(PROTOCOL),

@@ -40,7 +40,8 @@ RETRY_SECONDS = 1.0
 QUIET_SECONDS = 0.5
 """Without a message after the end of the subscription: the broker has nothing left for us."""
 GROUP_MESSAGES = 512
-"""Of one group."""
+GROUP_BYTES = 1 << 20
+"""Of one group, but for a message that is larger by itself: samples take many times their bytes."""
 MOST_SAMPLES_AT_ONCE = 1000
 """Offered to the buffer: it is others', too."""
 
@@ -236,8 +237,7 @@ class Consumer:
                 # What a lost connection has left behind is dropped by the next one.
                 self._arrived.clear()
                 continue
-            count = min(len(self._inbox), GROUP_MESSAGES)
-            messages = [self._inbox.popleft() for _ in range(count)]
+            messages = self._next_group()
             self._busy = True
             try:
                 await self._commit([each for each in messages if not self._is_done(each)])
@@ -255,6 +255,17 @@ class Consumer:
                 and self._held_bytes <= terms.max_held_bytes // 2
             ):
                 connection.pause(False)
+
+    def _next_group(self) -> list[Message]:
+        """The oldest messages that have come, at least one."""
+        messages = [self._inbox.popleft()]
+        size_bytes = len(messages[0].payload)
+        while self._inbox and len(messages) < GROUP_MESSAGES:
+            size_bytes += len(self._inbox[0].payload)
+            if size_bytes > GROUP_BYTES:
+                break
+            messages.append(self._inbox.popleft())
+        return messages
 
     def _is_done(self, message: Message) -> bool:
         """Whether this was committed, and only its acknowledgement was lost with a connection."""

@@ -17,6 +17,7 @@ from anomaly_dataplane.contract.topics import METRIC_LEVEL, Template, Topic
 from anomaly_dataplane.ingest.known_series import KnownSeries
 from anomaly_dataplane.ingest.native_sample import check_sample
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection
+from anomaly_dataplane.ingest.salvage import has_too_many_marks
 from anomaly_dataplane.ingest.spellings import MAX_BYTES, MAX_SPELLING_BYTES, MAX_SPELLINGS
 from anomaly_dataplane.ingest.timestamps import next_untimed
 from anomaly_dataplane.sample import Batch
@@ -55,12 +56,16 @@ class MessageParser:
         table: of the pod's series.
         templates: as `spec.ingest.mqtt.topics` has them.
         max_bytes: of one message.
+        max_samples: of one message. Decoded, they take a hundred times their bytes.
     """
 
-    def __init__(self, table: SeriesTable, templates: Sequence[str], max_bytes: int) -> None:
+    def __init__(
+        self, table: SeriesTable, templates: Sequence[str], max_bytes: int, max_samples: int
+    ) -> None:
         self._known = KnownSeries(table)
         self._templates = [Template(text) for text in templates]
         self._max_bytes = max_bytes
+        self._max_samples = max_samples
         self._topics: dict[str, tuple[Topic, Series | None]] = {}
         self._topic_bytes = 0
         self._untimed_ms = 0.0
@@ -102,7 +107,11 @@ class MessageParser:
                 )
             self._append(parsed, series, None, value, len(payload))
             return
+        if has_too_many_marks(payload, self._max_samples):
+            raise self._too_many()
         items = list(_items(payload))
+        if len(items) > self._max_samples:
+            raise self._too_many()
         for item in items:
             try:
                 found, time_ms, number = check_sample(_complete(item, about), self._known)
@@ -110,6 +119,11 @@ class MessageParser:
                 self._reject(parsed, topic, bad)
             else:
                 self._append(parsed, found, time_ms, number, len(payload) // len(items))
+
+    def _too_many(self) -> BadSample:
+        return BadSample(
+            Cause.SIZE, f"has more than {self._max_samples} samples (spec.buffer.maxSamples)"
+        )
 
     def _append(
         self, parsed: Parsed, series: Series, time_ms: float | None, value: float, size_bytes: int
