@@ -25,6 +25,9 @@ MAX_LABEL_VALUE_LENGTH = 1024
 DEVICE_LABEL = "device"
 """The label that the field `device_id` is short for."""
 
+MAX_LABELS_BYTES = 1 << 18
+"""Of the text of a series' labels: as many as there may be, each character of them escaped."""
+
 _SEPARATOR = b"\0"
 
 Spelling = tuple[str, bytes, str | None]
@@ -58,6 +61,8 @@ class KnownSeries:
             msgspec.MsgspecError, UnicodeDecodeError: the labels are no object of strings.
         """
         metric, text, device_id = spelling
+        if len(text) > MAX_LABELS_BYTES:
+            raise BadSample(Cause.SERIES, f"has {len(text)} bytes of labels")
         series = self.resolve(metric, _labels.decode(text) or {}, device_id)
         if len(text) <= MAX_SPELLING_BYTES:
             self._remember(text_of(text, device_id), series)

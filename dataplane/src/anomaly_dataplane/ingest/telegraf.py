@@ -11,8 +11,9 @@ import math
 
 import msgspec
 
-from anomaly_dataplane.ingest.known_series import checked_series
+from anomaly_dataplane.ingest.known_series import MAX_LABELS_BYTES, checked_series
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
+from anomaly_dataplane.ingest.salvage import has_too_many_marks
 from anomaly_dataplane.ingest.spellings import MAX_BYTES, MAX_SPELLING_BYTES, MAX_SPELLINGS
 from anomaly_dataplane.ingest.timestamps import BadTimestamp, milliseconds, next_untimed
 from anomaly_dataplane.sample import Batch
@@ -55,7 +56,8 @@ class TelegrafParser:
         Raises:
             BatchTooLarge: more samples than a request may have.
         """
-        metrics = _metrics(body)
+        # Before it is decoded, and not after: fields take a hundred times their bytes.
+        metrics = None if has_too_many_marks(body, self._max_samples) else _metrics(body)
         if metrics is None:
             return None
         parsed = Parsed(Batch([], [], []))
@@ -93,6 +95,8 @@ class TelegrafParser:
         series = fields.get(field) if fields is not None else None
         if series is not None:
             return series
+        if len(key[1]) > MAX_LABELS_BYTES:
+            raise BadSample(Cause.SERIES, f"has {len(key[1])} bytes of tags")
         try:
             labels = _tags.decode(metric.tags) or {}
         except _FAULTS:

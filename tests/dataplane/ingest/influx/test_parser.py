@@ -110,7 +110,10 @@ REJECTED = {
     "a timestamp before 1970": (b"m v=1 -5", "timestamp -5 is before 1970"),
     "a timestamp of many digits": (b"m v=1 " + b"1" * 40, "is no whole number"),
     "no text": (b"m\xff v=1 5", "not UTF-8 at byte 1"),
-    "too many tags": (b"m," + b",".join(b"t%d=1" % i for i in range(40)) + b" v=1 5", "40 labels"),
+    "too many tags": (
+        b"m," + b",".join(b"t%d=1" % i for i in range(40)) + b" v=1 5",
+        "more than 32 tags",
+    ),
     "a long name": (b"m" * 300 + b" v=1 5", "metric has 302 characters"),
 }
 

@@ -466,6 +466,24 @@ def test_enumerations_may_come_by_name() -> None:
     )
     assert b"CUMULATIVE" in body
     assert parse(parser_of(TextParser), body).batch.series[0].cumulative
+    unspecified = body.replace(b"_CUMULATIVE", b"_UNSPECIFIED")
+    assert not parse(parser_of(TextParser), unspecified).batch.series[0].cumulative
+    with pytest.raises(BadPayload, match="is no whole number"):
+        parser_of(TextParser).parse(body.replace(b"_CUMULATIVE", b"_ODD"))
+
+
+@pytest.mark.parametrize("value", [b'{"intValue": "five"}', b'{"doubleValue": "x"}'])
+def test_what_is_no_number_of_a_resource_is_a_bad_payload(value: bytes) -> None:
+    """All of its points would be of it; of a point it is one rejected sample."""
+    of_resource = as_json(request(gauge("m", point(NOW, 5)), resource={"a": "b"}))
+    of_point = as_json(request(gauge("m", point(NOW, 5, {"a": "b"}))))
+    odd = b'{"stringValue": "b"}'
+    assert odd in of_resource
+    assert odd in of_point
+    with pytest.raises(BadPayload, match="is no"):
+        parser_of(TextParser).parse(of_resource.replace(odd, value))
+    parsed = parser_of(TextParser).parse(of_point.replace(odd, value))
+    assert len(parsed.rejected) == parsed.total == 1
 
 
 @pytest.mark.parametrize("body", [b"\x0a\x05ab", b"\xff" * 12, b"\x07"])

@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from anomaly_dataplane.ingest.parsed import BadSample, Cause
+from anomaly_dataplane.ingest.known_series import MAX_LABELS
+from anomaly_dataplane.ingest.parsed import BadSample, Cause, too_many
 
 FORM = "a line is measurement,tag=value field=1.5 timestamp"
 
@@ -59,11 +60,12 @@ class Line:
     key: bytes | None
 
 
-def read_line(line: bytes) -> Line | None:
+def read_line(line: bytes, max_fields: int) -> Line | None:
     """What a line says; None if it is empty or a comment.
 
     Raises:
         BadSample: with the first fault found.
+        BatchTooLarge: it has more fields than `max_fields`.
     """
     at = _end(_SPACES, line, 0)
     line = line.rstrip(b" \r\t")
@@ -78,7 +80,7 @@ def read_line(line: bytes) -> Line | None:
     at = _end(_SPACES, line, at)
     if at >= len(line):
         raise BadSample(Cause.FIELD, f"there is no field; {FORM}")
-    fields, passed_over, after_name, at = _fields(line, at)
+    fields, passed_over, after_name, at = _fields(line, at, max_fields)
     plain = start == 0 and len(fields) + len(passed_over) == 1
     key = line[:after_name] if plain else None
     return Line(measurement, tags, fields, passed_over, _stamp(line, at), head, key)
@@ -128,11 +130,15 @@ def _tags(line: bytes, at: int) -> tuple[dict[str, str], int]:
             raise BadSample(Cause.SYNTAX, f"tag {name[:40]!r} has a bare '='; write it as '\\='")
         if name in tags:
             raise BadSample(Cause.SYNTAX, f"tag {name[:40]!r} is there twice")
+        if len(tags) == MAX_LABELS:
+            raise BadSample(Cause.SERIES, f"has more than {MAX_LABELS} tags")
         tags[name] = value
     return tags, at
 
 
-def _fields(line: bytes, at: int) -> tuple[list[tuple[str, bytes, float]], list[bytes], int, int]:
+def _fields(
+    line: bytes, at: int, most: int
+) -> tuple[list[tuple[str, bytes, float]], list[bytes], int, int]:
     """The numbers, the names of what is none, and where the last name and all of it end."""
     fields: list[tuple[str, bytes, float]] = []
     passed_over: list[bytes] = []
@@ -163,6 +169,8 @@ def _fields(line: bytes, at: int) -> tuple[list[tuple[str, bytes, float]], list[
                 fields.append((name, raw, value))
         if line[at : at + 1] != b",":
             return fields, passed_over, after_name, at
+        if len(fields) + len(passed_over) > most:
+            raise too_many(most)
         at += 1
 
 

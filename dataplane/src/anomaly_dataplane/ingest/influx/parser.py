@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from anomaly_dataplane.ingest.influx import plain
 from anomaly_dataplane.ingest.influx.line import Line, end_of_line, read_line
-from anomaly_dataplane.ingest.known_series import checked_series
+from anomaly_dataplane.ingest.known_series import MAX_LABELS, checked_series
 from anomaly_dataplane.ingest.parsed import BadSample, Cause, Parsed, Rejection, too_many
 from anomaly_dataplane.ingest.spellings import MAX_BYTES, MAX_SPELLING_BYTES
 from anomaly_dataplane.ingest.timestamps import BadTimestamp, milliseconds, next_untimed
@@ -25,6 +25,9 @@ DATABASE_LABEL = "db"
 
 _MAX_DATABASES = 64
 _ENTRY_BYTES = 150
+_EQUALS_PER_SAMPLE = MAX_LABELS + 2
+"""One is a field, the others are tags; more stand in strings, if anywhere."""
+_EQUALS_ALWAYS = 100_000
 _LINES_PER_SAMPLE = 4
 """Comments, blank lines and those with strings alone hold no sample; more of them are no use."""
 
@@ -64,7 +67,7 @@ class InfluxParser:
 
     def __init__(self, table: SeriesTable, max_samples: int) -> None:
         self._table = table
-        self._max_samples = max_samples
+        self.max_samples = max_samples
         self._known: dict[str, Known] = {}
         self._known_bytes = 0
         self._stamp = array("q", [0])
@@ -82,13 +85,15 @@ class InfluxParser:
         Raises:
             BatchTooLarge: it has too many samples.
         """
-        if body.count(b"\n") > self._max_samples * _LINES_PER_SAMPLE:
-            raise too_many(self._max_samples)
+        if body.count(b"\n") > self.max_samples * _LINES_PER_SAMPLE or body.count(b"=") > max(
+            _EQUALS_ALWAYS, self.max_samples * _EQUALS_PER_SAMPLE
+        ):
+            raise too_many(self.max_samples)
         slow = _SlowWay(self, database, unit, now_ms)
         self._columns(_lines(body), slow)
         parsed = slow.parsed
-        if parsed.total > self._max_samples:
-            raise too_many(self._max_samples)
+        if parsed.total > self.max_samples:
+            raise too_many(self.max_samples)
         parsed.batch.size_bytes = len(body)
         return parsed
 
@@ -187,6 +192,7 @@ class _SlowWay:
         self.starts: list[int] = []
         self.parsed = Parsed(Batch([], [], []), line_starts=self.starts)
         self._parser = parser
+        self._max_fields = parser.max_samples
         self._database = database
         self._unit = unit
         self._untimed_ms = now_ms
@@ -199,7 +205,7 @@ class _SlowWay:
         if not line:
             return
         try:
-            read = read_line(line)
+            read = read_line(line, self._max_fields)
             if read is None:
                 return
             time_ms = self._untimed() if read.stamp is None else self.time_ms(read.stamp)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from anomaly_dataplane.ingest.otlp.names import label_name
+from anomaly_dataplane.ingest.parsed import BadSample, Cause
 
 Attribute = tuple[str, object]
 """Key and value: text, bool, int, float, None, or lists and dictionaries of them."""
@@ -16,6 +17,23 @@ Attribute = tuple[str, object]
 IDENTIFYING = frozenset({"service.name", "service.namespace", "service.instance.id"})
 """Attributes of a resource that become labels: which service a series is of, and which instance.
 The others (host, SDK, versions) would split a series in two whenever one of them changes."""
+
+
+MAX_BYTES = 65_536
+"""Of the attributes of a resource, or of a point, as they are spelled. They nest without end, and
+decoded each of their parts takes many times its bytes."""
+
+
+def check_size(size_bytes: int) -> None:
+    """Refuse attributes that are too large, before they are decoded.
+
+    Raises:
+        BadSample: they have more than MAX_BYTES.
+    """
+    if size_bytes > MAX_BYTES:
+        raise BadSample(
+            Cause.SERIES, f"has {size_bytes} bytes of attributes; {MAX_BYTES} are allowed"
+        )
 
 
 def resource_labels(attributes: Iterable[Attribute]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError, Message
 
 from anomaly_dataplane.errors import BadPayload
 from anomaly_dataplane.ingest.otlp import reading
-from anomaly_dataplane.ingest.otlp.attributes import Attribute, resource_labels
+from anomaly_dataplane.ingest.otlp.attributes import Attribute, check_size, resource_labels
 from anomaly_dataplane.ingest.otlp.messages_pb2 import (
     AnyValue,
     ExportMetricsServiceRequest,
@@ -102,8 +102,8 @@ class BinaryParser:
                     self._metric(metric, origin, parsed)
         return parsed
 
-    def _decode(self, kind: type[M], spelled: bytes) -> M:
-        check_parts(spelled, self._max_samples)
+    def _decode(self, kind: type[M], spelled: bytes, levels: int = 1) -> M:
+        check_parts(spelled, self._max_samples, levels)
         try:
             return kind.FromString(spelled)
         except DecodeError:
@@ -114,6 +114,10 @@ class BinaryParser:
     def _origin(self, spelled: bytes) -> _Origin:
         origin = self._origins.known.get(spelled)
         if origin is None:
+            try:
+                check_size(len(spelled))
+            except BadSample as bad:
+                raise BadPayload(f"a resource {bad.reason}") from None
             found = _attributes(self._decode(Resource, spelled).attributes)
             self._numbered += 1
             origin = _Origin(self._numbered, resource_labels(found))
@@ -128,7 +132,8 @@ class BinaryParser:
             said = b"%d %b" % (origin.number, said)
             metric = self._metrics.known.get(said)
         if metric is None:
-            message = self._decode(Metric, spelled)
+            # Its points are decoded with it, as many as there are.
+            message = self._decode(Metric, spelled, levels=2)
             metric, points = _described(message, origin), list(_points(message))
             if said is not None:
                 self._metrics.remember(said, metric)
@@ -176,7 +181,7 @@ class BinaryParser:
         """Add a point whose series is not known, or that says something rare."""
         point = self._decode(NumberDataPoint, spelled)
         try:
-            found = _attributes(map(KeyValue.FromString, point.attributes))
+            found = _point_attributes(point.attributes)
             series = self._series.one(
                 metric.name, metric.origin.labels, found, cumulative=metric.grows
             )
@@ -224,7 +229,7 @@ class BinaryParser:
         """Add a point whose series are not known, or that says something rare."""
         point = self._decode(HistogramDataPoint, spelled)
         try:
-            found = _attributes(map(KeyValue.FromString, point.attributes))
+            found = _point_attributes(point.attributes)
             counts, sums = (
                 self._series.one(
                     metric.name, metric.origin.labels, found, cumulative=metric.grows, part=part
@@ -265,6 +270,11 @@ def _described(message: Metric, origin: _Origin) -> _Described:
 def _prefix(origin: _Origin, name: str, grows: bool) -> bytes:
     """What the spelling of a series starts with; 0xff is no part of a name in UTF-8."""
     return b"%d %d %b\xff" % (origin.number, grows, name.encode())
+
+
+def _point_attributes(spelled: Sequence[bytes]) -> list[Attribute]:
+    check_size(sum(map(len, spelled)))
+    return _attributes(map(KeyValue.FromString, spelled))
 
 
 def _attributes(attributes: Iterable[KeyValue]) -> list[Attribute]:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from anomaly_dataplane.errors import BadPayload
-from anomaly_dataplane.ingest.otlp.attributes import Attribute, resource_labels
+from anomaly_dataplane.ingest.otlp.attributes import Attribute, check_size, resource_labels
 from anomaly_dataplane.ingest.otlp.points import (
     CUMULATIVE,
     DELTA,
@@ -33,6 +33,7 @@ _BRACES_PER_SAMPLE = 24
 """One for the point and two for each attribute, of which honest points have far fewer."""
 
 _TEMPORALITIES = {
+    "AGGREGATION_TEMPORALITY_UNSPECIFIED": 0,
     "AGGREGATION_TEMPORALITY_DELTA": DELTA,
     "AGGREGATION_TEMPORALITY_CUMULATIVE": CUMULATIVE,
 }
@@ -135,7 +136,8 @@ class TextParser:
                 for scope in metrics.scope_metrics or ():
                     for metric in scope.metrics or ():
                         self._metric(metric, resource, parsed)
-        except _FAULTS as fault:
+        except (*_FAULTS, BadSample) as fault:
+            # A BadSample is of something that is said of many: a resource, or a metric.
             raise BadPayload(
                 f"the body is no ExportMetricsServiceRequest in JSON: {str(fault)[:200]}"
             ) from None
@@ -241,6 +243,7 @@ def _float(said: float | str | None) -> float:
 
 
 def _attributes(spelled: bytes) -> list[Attribute]:
+    check_size(len(spelled))
     return [
         (each.key or "", _value(each.value or {})) for each in _key_values.decode(spelled) or ()
     ]

@@ -95,6 +95,7 @@ class ParserV1:
 
     def _decode(self, spelled: bytes, parsed: Parsed) -> None:
         """Add all samples of a series that is not known or not spelled as usual."""
+        check_parts(spelled, self._max_samples)
         try:
             message = TimeSeries.FromString(spelled)
         except DecodeError:

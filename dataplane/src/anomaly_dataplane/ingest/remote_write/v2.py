@@ -25,6 +25,8 @@ from anomaly_dataplane.ingest.spellings import Spellings
 from anomaly_dataplane.sample import Batch
 from anomaly_dataplane.series import Series, SeriesTable
 
+_MAX_REFERENCES = 4096
+"""Of one series: many more than it may have labels, for labels without a value are none."""
 _PARTS_PER_SAMPLE = 8
 """Itself and its share of the symbols. Honest requests of any size have three at most."""
 
@@ -88,6 +90,7 @@ class ParserV2:
 
     def _take(self, spelled: bytes, symbols: Sequence[str], numbers: bytes, parsed: Parsed) -> None:
         """Add all samples of a series that is not known or not spelled as usual."""
+        check_parts(spelled, self._max_samples)
         try:
             message = TimeSeriesV2.FromString(spelled)
         except DecodeError:
@@ -96,9 +99,9 @@ class ParserV2:
         count = len(message.samples) + len(message.histograms)
         if count > self._max_samples:
             raise too_many(self._max_samples)
-        references = list(message.labels_refs)
         try:
-            series = series_of(_labels(references, symbols), self._known, message.metadata.type)
+            labels = _labels(message.labels_refs, symbols)
+            series = series_of(labels, self._known, message.metadata.type)
         except BadSample as bad:
             for _ in range(count):
                 reject(parsed, bad.cause, bad.reason)
@@ -115,8 +118,10 @@ def _labels(references: Sequence[int], symbols: Sequence[str]) -> list[tuple[str
     """The labels that a series refers to.
 
     Raises:
-        BadSample: it refers to none.
+        BadSample: it refers to none, or to far too many.
     """
+    if len(references) > _MAX_REFERENCES:
+        raise BadSample(Cause.SERIES, f"labels_refs holds more than {_MAX_REFERENCES}")
     if len(references) % 2:
         raise BadSample(Cause.SERIES, "labels_refs must hold pairs of a name and a value")
     if references and max(references) >= len(symbols):
