@@ -107,6 +107,56 @@ def _remote_write() -> Sequence[bytes]:
     return [first, second, field(3, b"\x08\x01")]
 
 
+_OTLP_POINT = {"timeUnixNano": str(_SECONDS * 10**9), "asDouble": 71.5}
+_OTLP_JSON = {
+    "resourceMetrics": [
+        {
+            "resource": {
+                "attributes": [
+                    {"key": "service.name", "value": {"stringValue": "s"}},
+                    {"key": "process.pid", "value": {"intValue": "5"}},
+                    {"key": "share", "value": {"doubleValue": 0.5}},
+                    {"key": "args", "value": {"arrayValue": {"values": [{"boolValue": True}]}}},
+                ]
+            },
+            "scopeMetrics": [
+                {
+                    "metrics": [
+                        {
+                            "name": "temperature",
+                            "gauge": {
+                                "dataPoints": [
+                                    {
+                                        **_OTLP_POINT,
+                                        "attributes": [{"key": "d", "value": {"intValue": "5"}}],
+                                    },
+                                    {"timeUnixNano": _SECONDS * 10**9, "asInt": "7", "flags": 0},
+                                ]
+                            },
+                        },
+                        {
+                            "name": "requests",
+                            "sum": {
+                                "dataPoints": [_OTLP_POINT],
+                                "aggregationTemporality": "AGGREGATION_TEMPORALITY_CUMULATIVE",
+                                "isMonotonic": True,
+                            },
+                        },
+                        {
+                            "name": "latency",
+                            "histogram": {
+                                "dataPoints": [{**_OTLP_POINT, "count": "3", "sum": 6.0}],
+                                "aggregationTemporality": 1,
+                            },
+                        },
+                    ]
+                }
+            ],
+        }
+    ]
+}
+
+
 def _otlp() -> Sequence[bytes]:
     attribute = field(1, "device") + field(2, field(1, "boiler-1"))
     point = field(7, attribute) + fixed64(3, _SECONDS * 10**9) + field(4, 71.5)
@@ -117,38 +167,8 @@ def _otlp() -> Sequence[bytes]:
     scope = _message(field(2, metric) for metric in (gauge, total, spread))
     resource = field(1, field(1, field(1, "service.name") + field(2, field(1, "s"))))
     request = field(1, resource + field(2, scope))
-    written = {
-        "resourceMetrics": [
-            {
-                "resource": {
-                    "attributes": [{"key": "service.name", "value": {"stringValue": "s"}}]
-                },
-                "scopeMetrics": [
-                    {
-                        "metrics": [
-                            {
-                                "name": "temperature",
-                                "gauge": {
-                                    "dataPoints": [
-                                        {
-                                            "timeUnixNano": str(_SECONDS * 10**9),
-                                            "asDouble": 71.5,
-                                            "attributes": [
-                                                {"key": "d", "value": {"intValue": "5"}}
-                                            ],
-                                        },
-                                        {"timeUnixNano": _SECONDS * 10**9, "asInt": "7"},
-                                    ]
-                                },
-                            }
-                        ]
-                    }
-                ],
-            }
-        ]
-    }
     nothing = field(1, field(2, field(2, field(1, "m") + field(5, field(1, b"")))))
-    return [request, request + request, nothing, json.dumps(written).encode()]
+    return [request, request + request, nothing, json.dumps(_OTLP_JSON).encode()]
 
 
 _SEEDS: Mapping[str, Sequence[bytes]] = {
