@@ -99,20 +99,17 @@ class Baseline:
 class Level:
     """|short EW mean - long robust baseline| / long robust scale"""
 
-    __slots__ = ("alpha", "long", "short", "tail")
+    __slots__ = ("alpha", "horizon", "long", "short", "tail")
 
-    def __init__(self, first: float, alpha: float, gap: int) -> None:
-        self.alpha, self.short, self.long, self.tail = (
-            alpha,
-            first,
-            Baseline(first),
-            TailCalibrator(gap),
-        )
+    def __init__(self, first: float, alpha: float, horizon: float, gap: int, shaped: bool) -> None:
+        self.alpha, self.horizon, self.short = alpha, horizon, first
+        self.long, self.tail = Baseline(first), TailCalibrator(gap, shaped)
 
-    def evidence(self, x: float, t: int, rate: float) -> float:
+    def evidence(self, x: float, t: int) -> float:
         self.short += self.alpha * (x - self.short)
         scale = self.long.scale()
         score = abs(self.short - self.long.mean) / scale if t >= 30 else 0.0
+        rate = 1.0 / min(t + 1.0, self.horizon)
         self.long.learn(self.short, rate, 4.0 * scale if t >= 30 else None)
         return self.tail(score)
 
@@ -185,7 +182,8 @@ class Volatility:
     __slots__ = ("base", "mean", "tail", "var")
 
     def __init__(self, first: float) -> None:
-        self.mean, self.var, self.base, self.tail = first, 0.0, Baseline(0.0), TailCalibrator()
+        self.mean, self.var = first, 0.0
+        self.base, self.tail = Baseline(0.0), TailCalibrator(shaped=True)
 
     def evidence(self, x: float, t: int, global_var: float) -> float:
         error = x - self.mean
@@ -241,7 +239,8 @@ class Fuse:
         self.seen, self.since_alarm, self.armed = 0, 10**9, True
 
     def _start(self, ts: float, x: float) -> None:
-        self.level, self.drift = Level(x, 0.15, 20), Level(x, 0.05, 100)
+        self.level = Level(x, 0.15, 500.0, 20, shaped=True)
+        self.drift = Level(x, 0.05, HORIZON, 100, shaped=False)
         self.flat = Flat()
         self.seasonal, self.surprise, self.volatility = Seasonal(ts), Surprise(x), Volatility(x)
         self.jump_tail, self.previous = TailCalibrator(shaped=True), x
@@ -271,8 +270,8 @@ class Fuse:
         self.global_var += rate * (error * error - self.global_var)
 
         level = max(
-            self.level.evidence(x, t, rate),
-            min(self.drift.evidence(x, t, rate), 6.3),
+            self.level.evidence(x, t),
+            min(self.drift.evidence(x, t), 6.3),
             self.seasonal.evidence(x, ts, math.sqrt(self.global_var)),
         )
         jump = self.jump_tail(abs(x - self.previous))

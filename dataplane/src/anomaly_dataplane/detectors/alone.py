@@ -48,7 +48,7 @@ def step(
     found = 0.0
     written = -1
     if which == LEVEL:
-        found = level.evidence(s, at, x, t, rate, level.QUICK, tail.GAP)
+        found = level.quick(s, at, x, t, False)
     elif which == SEASONAL:
         written = seasonal.enter(s, at, bins, ts)
         found = seasonal.evidence(s, at, x, ts, t, math.sqrt(variance))

@@ -73,10 +73,8 @@ def step(  # noqa: C901  # a vote after the other
     s[o + SINCE] = since + 1.0
     previous = s[o + JUMP + jump.PREVIOUS]
 
-    e_level = level.evidence(s, o + LEVEL, x, t, rate, level.QUICK, tail.GAP)
-    slow_rate = 1.0 / min(since + 1.0, tail.HORIZON)
-    e_drift = level.evidence(s, o + DRIFT, x, since, slow_rate, level.SLOW, level.SLOW_GAP)
-    e_level = max(e_level, min(e_drift, level.SLOW_CAP))
+    e_level = level.quick(s, o + LEVEL, x, t, True)
+    e_level = max(e_level, level.slow(s, o + DRIFT, x, since))
     e_season = seasonal.evidence(s, o + SEASONAL, x, ts, t, math.sqrt(variance))
     e_jump = jump.evidence(s, o + JUMP, x, t)
     e_surprise = surprise.evidence(s, o + SURPRISE, x, t, rate)

@@ -1,5 +1,5 @@
 # The C types of fused_lite.py.
-from anomaly_dataplane.detectors cimport flat, fused, jump, level, record, tail
+from anomaly_dataplane.detectors cimport flat, fused, jump, level, record
 
 cdef Py_ssize_t SEEN, LEVEL, JUMP, RECORD, SINCE, FLAT
 

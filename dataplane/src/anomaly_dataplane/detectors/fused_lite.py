@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anomaly_dataplane.detectors import flat, fused, jump, level, record, tail
+from anomaly_dataplane.detectors import flat, fused, jump, level, record
 
 SEEN = 0
 LEVEL = 1
@@ -27,11 +27,9 @@ def step(s: memoryview[float], o: int, x: float) -> tuple[float, int, int, float
     since = s[o + SINCE]
     s[o + SINCE] = since + 1.0
     previous = s[o + JUMP + jump.PREVIOUS]
-    rate = 1.0 / min(t + 1.0, tail.HORIZON)
     score = best = 0.0
     family = fused.NO_FAMILY
-    vote = level.evidence(s, o + LEVEL, x, t, rate, level.QUICK, tail.GAP)
-    vote -= fused.EVIDENCE_OFFSET
+    vote = level.quick(s, o + LEVEL, x, t, False) - fused.EVIDENCE_OFFSET
     if vote > 0.0:
         score = best = vote
         family = 0

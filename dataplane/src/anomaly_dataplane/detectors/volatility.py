@@ -40,4 +40,4 @@ def evidence(s: memoryview[float], o: int, x: float, t: float, global_variance: 
             limit = baseline.CLIP_SCALES * one
         rate = 1.0 / min(t - BASE_FROM + 1.0, tail.HORIZON)
         baseline.learn(s, o + BASE, log_variance, rate, limit)
-    return tail.evidence(s, o + TAIL, score, t, tail.GAP, False)
+    return tail.evidence(s, o + TAIL, score, t, tail.GAP, True)
