@@ -294,6 +294,6 @@ def _replay(series: Series, stored: bytes, method: Method) -> tuple[bytes, list[
         block, layout, method, array("i", [0]) * held, times, values, Rulebook((RULES,))
     )
     about = [Context(series, times[i], values[i], RULES, method, "None", 0.0) for i in range(held)]
-    events = [anomaly(scores, i, about[i]) for i in scores.raised]
+    events = [anomaly(scores, i, found, about[i]) for i, found in scores.raised.items()]
     events += [recovery(scores, ended, about[ended.position]) for ended in scores.ended]
     return state_in(bytes(block.cast("B")), layout, method), events

@@ -10,12 +10,14 @@ import random
 import sys
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 
 from anomaly_dataplane import KERNELS
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS
+from anomaly_dataplane.detectors.numbers import LOG1P
 from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.detectors.scores import Scores
 from blocks import blank_blocks
@@ -48,7 +50,10 @@ def value(kind: int, i: int, noise: random.Random) -> float:
 
 
 def groups(noise: random.Random) -> Iterator[tuple[list[int], list[float], list[float]]]:
-    """Slots, times and values: mostly in order, some repeated or late, a series before 1970."""
+    """Slots, times and values: mostly in order, some repeated or late.
+
+    A series is from before 1970, and one sends so seldom that 32 bits hardly tell its times apart.
+    """
     counts = [0] * SERIES
     for _ in range(GROUPS):
         slots = [noise.randrange(SERIES) for _ in range(noise.randrange(1, 200))]
@@ -58,9 +63,21 @@ def groups(noise: random.Random) -> Iterator[tuple[list[int], list[float], list[
             counts[slot] += 1
             behind = noise.choice([0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 500])
             start = -3e8 if slot == SERIES - 1 else 1.7672256e12
-            times.append(start + 1_800_000.0 * max(i - behind, 0) + noise.choice([0.0, 0.0, 1.25]))
+            step = 2.16e9 if slot == SERIES - 2 else 1_800_000.0  # 25 days
+            times.append(start + step * max(i - behind, 0) + noise.choice([0.0, 0.0, 1.25]))
             values.append(value(slot, i, noise))
         yield slots, times, values
+
+
+def every_rule(rules: Rules) -> Iterator[Rules]:
+    """All that rules may ask for; the first asks for nothing, as most do."""
+    yield rules
+    yield replace(rules, below=False, min_rel_deviation=0.05, consecutive=2, out_of=3)
+    yield replace(rules, transform=LOG1P, lowest=-2.0, highest=60.0, accept_after_samples=4)
+    yield replace(rules, gap_ms=3_600_000.0, min_abs_deviation=0.5, hold_off_samples=7)
+    yield rules
+    yield replace(rules, learns=False)
+    yield replace(rules, excluded=True)
 
 
 def lines(scores: Scores) -> Iterator[str]:
@@ -75,6 +92,7 @@ def lines(scores: Scores) -> Iterator[str]:
         changes.first_piece,
         changes.last_piece,
         changes.outliers,
+        changes.unlearnt,
     ):
         yield column.tobytes().hex()
     yield changes.restarted.hex()
@@ -88,12 +106,20 @@ def main(name: str, seed: str) -> None:
     """Print the flavour, then a line a column and group, then the blocks."""
     method = METHODS[Name(name)]
     layout = method.layout(WINDOW)
-    rules = Rulebook((Rules.of(Detection(method=Name(name)), Ingest()),))
+    rules = Rulebook(tuple(every_rule(Rules.of(Detection(method=Name(name)), Ingest()))))
+    ruled = array("i", [2 * (slot % len(rules.entries)) + slot // 6 for slot in range(SERIES)])
     slab = blank_blocks(layout, SERIES)
     out = [KERNELS.flavour]
     for slots, times, values in groups(random.Random(int(seed))):
         scores = score_group(
-            slab, layout, method, array("i", slots), array("d", times), array("d", values), rules
+            slab,
+            layout,
+            method,
+            array("i", slots),
+            array("d", times),
+            array("d", values),
+            rules,
+            ruled,
         )
         out.extend(lines(scores))
     out.append(slab.cast("B").hex())

@@ -211,8 +211,8 @@ class Committer:
             for ended in scores.ended
         ]
         events += (
-            (i, anomaly(scores, i, self._context(group, pending[i])))
-            for i in scores.raised
+            (i, anomaly(scores, i, raised, self._context(group, pending[i])))
+            for i, raised in scores.raised.items()
             if pending[i] not in group.history
         )
         # The sort is stable: of one sample, the end of the last episode precedes what it begins.

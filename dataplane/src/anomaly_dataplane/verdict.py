@@ -15,6 +15,7 @@ from anomaly_dataplane.detectors.scores import (
     REPORTING,
     RESTARTED,
     Ended,
+    Raised,
     Scores,
 )
 from anomaly_dataplane.detectors.window import scale
@@ -71,9 +72,8 @@ class Context:
     span_seconds: float
 
 
-def anomaly(scores: Scores, i: int, about: Context) -> Anomaly:
+def anomaly(scores: Scores, i: int, raised: Raised, about: Context) -> Anomaly:
     """The event that sample `i` of a scored group raised."""
-    raised = scores.raised[i]
     trigger = Trigger.OUT_OF_RANGE if raised.family == OUT_OF_RANGE else Trigger.SCORE
     base = event_id(about.series, about.time)
     return replace(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import accumulate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from anomaly_dataplane.contract.config import Match
+from anomaly_dataplane.contract.config import Detection, Ingest, Match
 from anomaly_dataplane.contract.config import Method as Name
 from anomaly_dataplane.contract.fields import InvalidConfig
 from anomaly_dataplane.detectors.clock import clock_of
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS
+from anomaly_dataplane.detectors.numbers import LOG1P, PLAIN, WIDTH
 from anomaly_dataplane.detectors.rules import Rulebook, Rules
 from anomaly_dataplane.detectors.scores import CALM, ENDED, REPORTING, RESTARTED, Scores
 from anomaly_dataplane.sample import Code
@@ -114,6 +119,47 @@ def test_the_rule_of_a_series_is_looked_up_once_a_book() -> None:
 
     assert (first, book.row_of(series)) == (2, 2)
     assert a_book().row_of(series) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "plain"),
+    [
+        ({}, True),
+        ({"threshold": 3.0, "gap_ms": 1.0, "stale_ms": 1.0, "accept_after_samples": 3}, True),
+        ({"above": False}, False),
+        ({"below": False}, False),
+        ({"min_abs_deviation": 0.1}, False),
+        ({"min_rel_deviation": 0.1}, False),
+        ({"transform": LOG1P}, False),
+        ({"lowest": 0.0}, False),
+        ({"highest": 0.0}, False),
+        ({"learns": False}, False),
+        ({"excluded": True}, False),
+    ],
+)
+def test_rules_that_ask_for_nothing_but_a_threshold_are_plain(
+    change: Mapping[str, float], plain: bool
+) -> None:
+    """The kernel asks those for no more; a counter's rate is asked for by its own row."""
+    rules = replace(Rules.of(Detection(), Ingest()), **change)  # type: ignore[arg-type]
+
+    assert rules.numbers[PLAIN] == plain
+    assert rules.numbers[WIDTH + PLAIN] == 0.0
+
+
+@given(st.lists(st.floats(-1e6, 1e6) | st.sampled_from([0.0, 7.0]), max_size=80), st.data())
+def test_the_short_way_of_plain_rules_leads_where_the_long_one_does(
+    values: list[float], data: st.DataObject
+) -> None:
+    """Blocks, verdicts and events: it only asks less."""
+    steps = data.draw(st.lists(st.integers(-2, 5), min_size=len(values), max_size=len(values)))
+    times = [START + 20_000.0 * step for step in accumulate(steps)]
+    short, long = Pod(gapAfter="1m"), Pod(gapAfter="1m")
+    assert short.book.numbers[PLAIN] == 1.0
+    long.book.numbers[PLAIN] = 0.0
+
+    assert short.at(times, values) == long.at(times, values)
+    assert bytes(short.slab) == bytes(long.slab)
 
 
 def test_a_preset_of_an_override_wins_over_the_score_of_all_others() -> None:

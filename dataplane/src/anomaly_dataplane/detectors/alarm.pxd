@@ -7,7 +7,7 @@ cdef int HISTORY, FEEDBACK, LENGTH, FAMILY
 cdef double REARM_SHARE, FEEDBACK_STEP
 cdef int NOTHING, RAISED, CALM, NEW_NORMAL
 cdef long long SINCE_MASK, HISTORY_MASK, FEEDBACK_MASK, LENGTH_MASK, LENGTH_ONE, FAMILY_MASK
-cdef long long ARMED_BIT, OPEN_BIT, ACCEPTED_BIT, ABOVE_BIT
+cdef long long ARMED_BIT, OPEN_BIT, ACCEPTED_BIT, ABOVE_BIT, UNSETTLED
 
 @cython.locals(word=cython.longlong, complaints=cython.longlong)
 cdef double needed(double* block, Py_ssize_t base, double score) noexcept nogil

@@ -41,6 +41,9 @@ from anomaly_dataplane.state.layout import (
 REARM_SHARE = 0.3
 """Of the threshold: a score below it ends the episode."""
 
+UNSETTLED = OPEN_BIT | HISTORY_MASK << HISTORY
+"""Where none of these is set, a score below the threshold changes little."""
+
 NOTHING = 0
 RAISED = 1
 CALM = 2
@@ -57,7 +60,7 @@ def needed(block: memoryview[float], base: int, score: float) -> float:
     return score
 
 
-def update(  # one state machine
+def update(  # noqa: C901  # one state machine
     block: memoryview[float],
     base: int,
     book: array[float],
@@ -90,6 +93,12 @@ def update(  # one state machine
     if since < SINCE_MASK:
         since += 1
         word += 1
+    if score < threshold and not word & UNSETTLED:
+        if score < REARM_SHARE * threshold:
+            word |= ARMED_BIT
+            word &= ~ACCEPTED_BIT
+        block[base + ALARM] = word
+        return NOTHING
     most = int(book[rule + OUT_OF])
     least = int(book[rule + CONSECUTIVE])
     history = (word >> HISTORY) & HISTORY_MASK

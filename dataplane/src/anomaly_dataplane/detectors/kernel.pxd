@@ -8,10 +8,10 @@ from anomaly_dataplane.detectors cimport alarm, pointers, stamps, steps, transfo
 cdef Py_ssize_t ALARM, COUNT, EPISODE, HORIZON, M2, MARKS, MEAN, NEWEST, RAW
 cdef Py_ssize_t COUNT_ABOVE, COUNT_BELOW, EXCLUDED, GAP, HIGHEST, LATENESS, LOWEST
 cdef Py_ssize_t MIN_ABS_DEVIATION, MIN_REL_DEVIATION, MIN_SAMPLES, SCORE, SIGMA, TRANSFORM
-cdef Py_ssize_t UNLEARNT, WIDTH
-cdef int FAMILY, MADE_BY, VALID
-cdef double NAN, REACH
-cdef int UNCHANGED, OUT_OF_RANGE, ENDED, REPORTING, RESTARTED
+cdef Py_ssize_t PLAIN, UNLEARNT, WIDTH
+cdef int FAMILY, MADE_BY, NONE, VALID, ZSCORE
+cdef double FEEDBACK_ONE, NAN, REACH
+cdef int UNCHANGED, OUT_OF_RANGE, ENDED, EVENT_NUMBERS, REPORTING, RESTARTED
 cdef int _WARMING, _OUTLIER, _DUPLICATE, _LATE, _CLOSED
 cdef double _LARGEST_COUNT
 cdef long long VALID_MASK, VALID_ONE, MADE_BY_MASK, FAMILY_MASK
@@ -24,11 +24,12 @@ cdef array _DOUBLES, _INTS, _LONGS
     zones=Py_ssize_t, zone=Py_ssize_t, rule=Py_ssize_t, chosen_row=Py_ssize_t,
     total=int, i=Py_ssize_t, slot=int, base=Py_ssize_t, time=double, value=double,
     count=Py_ssize_t, held=Py_ssize_t, place=Py_ssize_t, row=int, code=int,
-    marks=cython.longlong, newest=double, kind=cython.longlong, begins_anew=bint, closing=bint, before=double,
+    marks=cython.longlong, newest=double, since=double, kind=cython.longlong,
+    begins_anew=bint, closing=bint, plain=bint, before=double,
     valid=Py_ssize_t, after=Py_ssize_t, ahead=bint, x=double, learnt=double,
     outside=bint, excluded=bint, unlearnt=bint, warm=bint, counted=bint, above=bint,
     mean=double, std=double, z=double, deviation=double,
-    score=double, family=int, piece=int, weight=double, threshold=double, outcome=int,
+    raised=array, ended=array, score=double, family=int, piece=int, weight=double, threshold=double, outcome=int,
 )
 cpdef object score_group(
     object slab, object layout, object method, object slots, object times, object values,
@@ -43,14 +44,20 @@ cpdef object learn(
     object block, object layout, object method, object times, object values, object clock=*,
     Py_ssize_t held=*,
 )
-@cython.locals(word=cython.longlong, above=bint, episode=double)
+@cython.locals(word=cython.longlong, at=Py_ssize_t)
 cdef void _tell(
-    object out, double* s, Py_ssize_t base, Py_ssize_t i, double score, int family,
+    array events, double* s, Py_ssize_t base, Py_ssize_t i, double score, int family,
     double weight, double threshold, double x,
 ) except *
 @cython.locals(word=cython.longlong, above=bint, family=int)
 cdef void _tell_end(
-    object out, double* s, Py_ssize_t base, Py_ssize_t i, int how, double score,
+    array events, double* s, Py_ssize_t base, Py_ssize_t i, int how, double score,
+    double threshold, double x,
+) except *
+cdef void _tell_return(array events, Py_ssize_t i, double newest, double value) except *
+@cython.locals(at=Py_ssize_t)
+cdef void _note_end(
+    array events, Py_ssize_t i, int how, int family, bint above, double episode, double score,
     double threshold, double x,
 ) except *
 cdef Py_ssize_t _zone(

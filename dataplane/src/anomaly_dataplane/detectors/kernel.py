@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from anomaly_dataplane.detectors import alarm, pointers, stamps, steps, transform, window
 from anomaly_dataplane.detectors.clock import UTC_CLOCK, Clock
+from anomaly_dataplane.detectors.families import ZSCORE
 from anomaly_dataplane.detectors.numbers import (
     COUNT_ABOVE,
     COUNT_BELOW,
@@ -23,6 +24,8 @@ from anomaly_dataplane.detectors.numbers import (
     MIN_ABS_DEVIATION,
     MIN_REL_DEVIATION,
     MIN_SAMPLES,
+    NONE,
+    PLAIN,
     SCORE,
     SIGMA,
     TRANSFORM,
@@ -31,12 +34,11 @@ from anomaly_dataplane.detectors.numbers import (
 )
 from anomaly_dataplane.detectors.scores import (
     ENDED,
+    EVENT_NUMBERS,
     REPORTING,
     RESTARTED,
     UNCHANGED,
     Changes,
-    Ended,
-    Raised,
     Scores,
 )
 from anomaly_dataplane.sample import Code
@@ -49,6 +51,7 @@ from anomaly_dataplane.state.layout import (
     EPISODE,
     FAMILY,
     FAMILY_MASK,
+    FEEDBACK_ONE,
     HORIZON,
     M2,
     MADE_BY,
@@ -114,6 +117,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
     firsts, lasts = pointers.ints(changes.first_piece), pointers.ints(changes.last_piece)
     outliers, restarted = pointers.ints(changes.outliers), pointers.octets(changes.restarted)
     skipped = pointers.ints(changes.unlearnt)
+    raised, ended = out.raised_numbers, out.ended_numbers
     places = _places(size)
     table, mask = pointers.ints(places), len(places) - 1
 
@@ -141,11 +145,15 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
         rule = WIDTH * chosen_row
         count = int(s[base + COUNT])
         held = count if count < length else length
+        newest = s[base + NEWEST]
+        ahead = count == 0 or time > newest
         closing = value != value
+        code = 0
         if closing:
             # Of a series that goes on, or is not known, it says nothing.
-            code = _CLOSED if count == 0 or time <= s[base + NEWEST] else 0
-        else:
+            if count == 0 or not ahead:
+                code = _CLOSED
+        elif not ahead:
             code = _refusal(s, w, base, ring, length, held, time, book[rule + LATENESS])
         if code > 0:
             codes[i] = code
@@ -165,11 +173,9 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
         if closing:
             codes[i] = _CLOSED
             if alarm.end(s, base):
-                _tell_end(out, s, base, i, ENDED, 0.0, 0.0, s[base + RAW])
+                _tell_end(ended, s, base, i, ENDED, 0.0, 0.0, s[base + RAW])
             if marks & STALE_BIT:
-                out.ended.append(
-                    Ended(i, REPORTING, 0, False, s[base + NEWEST], 0.0, 0.0, s[base + RAW])
-                )
+                _tell_return(ended, i, newest, s[base + RAW])
             marks &= ~STALE_BIT
             s[base + MARKS] = marks | CLOSED_BIT
             continue
@@ -178,17 +184,22 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
             rule = WIDTH * (chosen_row | 1)
         elif chosen_row & 1:
             marks |= CUMULATIVE_BIT
-        newest = s[base + NEWEST]
+        # Most rules ask for nothing but a threshold.
+        plain = book[rule + PLAIN] != 0.0
         begins_anew = False
-        before = s[base + RAW] if count > 0 else NAN
-        kind = int(book[rule + TRANSFORM])
+        before = s[base + RAW]
+        since = time - newest
+        if count == 0:
+            before = NAN
+            since = 0.0
+        kind = NONE if plain else int(book[rule + TRANSFORM])
         if kind != (marks >> MADE_BY) & MADE_BY_MASK:
             marks += (kind << MADE_BY) - (marks & (MADE_BY_MASK << MADE_BY))
             if count > 0:
                 # What was learnt is of other values.
                 _clear(s, base + hot, ring - hot)
                 begins_anew = True
-        if count > 0 and time - newest > book[rule + GAP]:
+        if since > book[rule + GAP]:
             before = NAN
             begins_anew = True
         if begins_anew:
@@ -196,34 +207,33 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
             marks -= marks & (VALID_MASK << VALID)
             restarted[row] = 1
         if begins_anew and alarm.end(s, base):
-            _tell_end(out, s, base, i, RESTARTED, 0.0, 0.0, value)
+            _tell_end(ended, s, base, i, RESTARTED, 0.0, 0.0, value)
         if marks & (STALE_BIT | CLOSED_BIT) and time > newest:
             if marks & STALE_BIT:
-                out.ended.append(Ended(i, REPORTING, 0, False, newest, 0.0, 0.0, value))
+                _tell_return(ended, i, newest, value)
             marks &= ~(STALE_BIT | CLOSED_BIT)
 
-        if count > 0 and time - newest > REACH:
+        if since > REACH:
             stamps.raise_horizon(s, w, base, ring, length, held, math.floor(time) - REACH)
             restarted[row] = 1
 
         valid = (marks >> VALID) & VALID_MASK
-        ahead = count == 0 or time > newest
-        x = transform.change(
-            kind, marks & CUMULATIVE_BIT != 0, value, before, (time - newest) / 1000.0
-        )
         if ahead:
             s[base + RAW] = value
-        above = x > book[rule + HIGHEST]
-        outside = above or x < book[rule + LOWEST]
-        x = transform.scored(kind, x)
-        excluded = book[rule + EXCLUDED] != 0.0
-        if excluded:
-            x = NAN
-            outside = False
-        # Of a series that is not known yet only the time is kept, as of what is excluded.
-        unlearnt = book[rule + UNLEARNT] != 0.0
-        if unlearnt:
-            outside = False
+        x = value
+        above = outside = excluded = unlearnt = False
+        if not plain:
+            x = transform.change(kind, marks & CUMULATIVE_BIT != 0, value, before, since / 1000.0)
+            above = x > book[rule + HIGHEST]
+            outside = above or x < book[rule + LOWEST]
+            x = transform.scored(kind, x)
+            excluded = book[rule + EXCLUDED] != 0.0
+            if excluded:
+                x = NAN
+            # Of a series that is not known yet only the time is kept, as of what is excluded.
+            unlearnt = book[rule + UNLEARNT] != 0.0
+            if excluded or unlearnt:
+                outside = False
         ns[i] = valid
         deviation = 0.0
         counted = True
@@ -236,7 +246,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
             if x == x:
                 z = window.z_score(x, mean, std)
                 zs[i] = z
-                counted = _counts(book, rule, z, x - mean, mean)
+                counted = plain or _counts(book, rule, z, x - mean, mean)
                 deviation = abs(z) if counted else 0.0
                 if deviation > book[rule + SIGMA]:
                     codes[i] = _OUTLIER
@@ -263,24 +273,29 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
         weight = 1.0
         learnt = NAN if outside or unlearnt else x
         if learnt == learnt:
-            zone = _zone(starts, zones, zone, time)
-            score, family, piece, weight = steps.step(
-                number,
-                s,
-                base + hot,
-                base + cold,
-                base + ring,
-                held,
-                time / 1000.0 + offsets[zone],
-                x,
-                deviation,
-            )
-            _note(firsts, lasts, row, piece)
-            if not counted:
-                score = 0.0
+            if number == ZSCORE:
+                score = deviation
+                family = 0
+            else:
+                zone = _zone(starts, zones, zone, time)
+                score, family, piece, weight = steps.step(
+                    number,
+                    s,
+                    base + hot,
+                    base + cold,
+                    base + ring,
+                    held,
+                    time / 1000.0 + offsets[zone],
+                    x,
+                )
+                _note(firsts, lasts, row, piece)
+                if not counted:
+                    score = 0.0
         s[base + MARKS] = marks
         if outside or (warm and learnt == learnt):
-            threshold = alarm.needed(s, base, book[rule + SCORE])
+            threshold = book[rule + SCORE]
+            if s[base + ALARM] >= FEEDBACK_ONE:
+                threshold = alarm.needed(s, base, threshold)
             if outside:
                 score = max(score, threshold)
                 family = OUT_OF_RANGE
@@ -289,9 +304,9 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
                 s, base, book, rule, score, threshold, above, max(family, 0), time
             )
             if outcome == alarm.RAISED:
-                _tell(out, s, base, i, score, family, weight, threshold, x)
+                _tell(raised, s, base, i, score, family, weight, threshold, x)
             elif outcome > alarm.RAISED:
-                _tell_end(out, s, base, i, outcome, score, threshold, x)
+                _tell_end(ended, s, base, i, outcome, score, threshold, x)
         after = window.insert(s, w, base, ring, length, learnt, time, valid)
         if after != valid:
             s[base + MARKS] += (after - valid) * VALID_ONE
@@ -323,16 +338,18 @@ def learn(
     starts, offsets = pointers.doubles(clock.starts), pointers.doubles(clock.offsets)
     zones, zone = len(clock.starts), 0
     hot, cold, ring = layout.hot_at, layout.cold_at, layout.ring_at
+    if method.number == ZSCORE:  # which has no fields
+        return
     for i in range(min(len(times), len(values))):
         if what[i] == what[i]:
             zone = _zone(starts, zones, zone, when[i])
             seconds = when[i] / 1000.0 + offsets[zone]
             known = held + i if held + i < layout.window else layout.window
-            steps.step(method.number, s, hot, cold, ring, known, seconds, what[i], 0.0)
+            steps.step(method.number, s, hot, cold, ring, known, seconds, what[i])
 
 
 def _tell(
-    out: Scores,
+    events: array[float],
     s: memoryview[float],
     base: int,
     i: int,
@@ -342,17 +359,22 @@ def _tell(
     threshold: float,
     x: float,
 ) -> None:
-    """Note an event that sample `i` raised."""
+    """Note an event that sample `i` raised: its position and the fields of `Raised`."""
     word = int(s[base + ALARM])
-    above = word & ABOVE_BIT != 0
-    episode = s[base + EPISODE]
-    # Not by the class, which would run Python for each of the many that 2 sigma raise.
-    fields = (score, family, weight, threshold, above, episode, x)
-    out.raised[i] = tuple.__new__(Raised, fields)
+    at = pointers.grow(events, EVENT_NUMBERS)
+    numbers = pointers.doubles(events)
+    numbers[at] = i
+    numbers[at + 1] = score
+    numbers[at + 2] = family
+    numbers[at + 3] = weight
+    numbers[at + 4] = threshold
+    numbers[at + 5] = word & ABOVE_BIT != 0
+    numbers[at + 6] = s[base + EPISODE]
+    numbers[at + 7] = x
 
 
 def _tell_end(
-    out: Scores,
+    events: array[float],
     s: memoryview[float],
     base: int,
     i: int,
@@ -366,8 +388,36 @@ def _tell_end(
     above = word & ABOVE_BIT != 0
     word = int(s[base + MARKS])
     family = (word >> FAMILY) & FAMILY_MASK
-    fields = (i, how, family, above, s[base + EPISODE], score, threshold, x)
-    out.ended.append(tuple.__new__(Ended, fields))
+    _note_end(events, i, how, family, above, s[base + EPISODE], score, threshold, x)
+
+
+def _tell_return(events: array[float], i: int, newest: float, value: float) -> None:
+    """Note that sample `i` ended a silence, which began with the sample before it."""
+    _note_end(events, i, REPORTING, 0, False, newest, 0.0, 0.0, value)
+
+
+def _note_end(
+    events: array[float],
+    i: int,
+    how: int,
+    family: int,
+    above: bool,
+    episode: float,
+    score: float,
+    threshold: float,
+    x: float,
+) -> None:
+    """The fields of `Ended`."""
+    at = pointers.grow(events, EVENT_NUMBERS)
+    numbers = pointers.doubles(events)
+    numbers[at] = i
+    numbers[at + 1] = how
+    numbers[at + 2] = family
+    numbers[at + 3] = above
+    numbers[at + 4] = episode
+    numbers[at + 5] = score
+    numbers[at + 6] = threshold
+    numbers[at + 7] = x
 
 
 def _zone(starts: array[float], zones: int, at: int, time: float) -> int:
@@ -393,8 +443,8 @@ def _blank(size: int) -> Scores:
         pointers.zeros(_DOUBLES, size),
         pointers.zeros(_LONGS, size),
         pointers.zeros(_INTS, size),
-        {},
-        [],
+        pointers.zeros(_DOUBLES, 0),
+        pointers.zeros(_DOUBLES, 0),
         Changes(
             pointers.zeros(_INTS, size),
             pointers.zeros(_LONGS, size),
@@ -448,9 +498,7 @@ def _refusal(
     time: float,
     lateness: float,
 ) -> int:
-    """The code of a sample that is a repeat or too late, 0 of one to accept."""
-    if held == 0 or time > s[base + NEWEST]:
-        return 0
+    """The code of a sample that is no newer than all: a repeat, too late, or 0 if it is taken."""
     # The newest is not in the ring if it was not learnt.
     if time == s[base + NEWEST] or stamps.holds(s, w, base, ring, window, held, time):
         return _DUPLICATE

@@ -25,7 +25,8 @@ HIGHEST = 15
 EXCLUDED = 16
 GAP = 17
 UNLEARNT = 18
-WIDTH = 19
+PLAIN = 19  # 1 where a value is scored as it is and any deviation counts: see rules.py
+WIDTH = 20
 
 NONE = 0
 DELTA = 1

@@ -1,5 +1,5 @@
 # The compiled side of pointers.py: the same names, inlined into whoever cimports them.
-from cpython.array cimport array, clone
+from cpython.array cimport array, clone, resize_smart
 from cpython.buffer cimport Py_buffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
 
@@ -9,6 +9,12 @@ cdef extern from "Python.h":
 
 cdef inline array zeros(array like, Py_ssize_t size):
     return clone(like, size, True)
+
+
+cdef inline Py_ssize_t grow(array column, Py_ssize_t size) except -1:
+    cdef Py_ssize_t first = len(column)
+    resize_smart(column, first + size)
+    return first
 
 
 cdef inline double* block_doubles(memoryview slab) except NULL:

@@ -17,6 +17,13 @@ def zeros(like: array[T], size: int) -> array[T]:
     return array(like.typecode, bytes(like.itemsize * size))
 
 
+def grow(column: array[T], size: int) -> int:
+    """Make a column longer by so many items, to be set at once; returns where they start."""
+    first = len(column)
+    column.extend(zeros(column, size))
+    return first
+
+
 def block_doubles(slab: memoryview[float]) -> memoryview[float]:
     """The float64 of a slab of blocks.
 

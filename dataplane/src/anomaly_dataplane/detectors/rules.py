@@ -127,9 +127,20 @@ class Rules:
         row[numbers.EXCLUDED] = self.excluded
         row[numbers.GAP] = self.gap_ms
         row[numbers.UNLEARNT] = not self.learns
+        row[numbers.PLAIN] = self._plain(self.transform)
         counter = row[:]
         counter[numbers.TRANSFORM] = self.counter_transform
+        counter[numbers.PLAIN] = self._plain(self.counter_transform)
         return row + counter
+
+    def _plain(self, transform: int) -> bool:
+        """Whether each value is scored as it is, whatever it is, and any deviation counts."""
+        return (
+            transform == numbers.NONE
+            and (self.lowest, self.highest) == (-math.inf, math.inf)
+            and (self.above, self.below, self.learns, self.excluded) == (True, True, True, False)
+            and self.min_abs_deviation == self.min_rel_deviation == 0.0
+        )
 
 
 class Rulebook:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,6 +76,9 @@ class Ended(NamedTuple):
     value: float
 
 
+EVENT_NUMBERS = 8
+"""Numbers that an event takes."""
+
 CALM, NEW_NORMAL, REPORTING, RESTARTED, ENDED = 2, 3, 4, 5, 6
 """How an episode ends; the first two as in `alarm.py`."""
 
@@ -87,8 +91,9 @@ class Scores:
         codes: one `Code` a sample.
         z, mean, std, n: of the window before the sample; 0 where it was not scored.
         rows: the sample's row in `changes`; UNCHANGED for repeats and late ones.
-        raised: by position.
-        ended: in order of position.
+        raised_numbers, ended_numbers: EVENT_NUMBERS for each event, in order of position: the
+            sample's position and the fields of `Raised`; those of `Ended`. Numbers, since a
+            threshold of 2 sigma makes many.
     """
 
     codes: bytearray
@@ -97,6 +102,29 @@ class Scores:
     std: array[float]
     n: array[int]
     rows: array[int]
-    raised: dict[int, Raised]
-    ended: list[Ended]
+    raised_numbers: array[float]
+    ended_numbers: array[float]
     changes: Changes
+
+    @property
+    def raised(self) -> dict[int, Raised]:
+        """What raised events, by position."""
+        return {
+            int(i): Raised(score, int(family), weight, threshold, above != 0.0, episode, value)
+            for i, score, family, weight, threshold, above, episode, value in _rows(
+                self.raised_numbers
+            )
+        }
+
+    @property
+    def ended(self) -> list[Ended]:
+        """What ended episodes, in order of position."""
+        return [
+            Ended(int(i), int(how), int(family), above != 0.0, episode, score, threshold, value)
+            for i, how, family, above, episode, score, threshold, value in _rows(self.ended_numbers)
+        ]
+
+
+def _rows(numbers: array[float]) -> Iterator[tuple[float, ...]]:
+    """The events of a column."""
+    return zip(*[iter(numbers)] * EVENT_NUMBERS, strict=True)

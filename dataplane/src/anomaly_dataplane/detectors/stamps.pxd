@@ -11,6 +11,11 @@ cdef double REACH
 cdef array _DOUBLES
 cdef long long _WORDS, _HALF, _MASK, _FRACTION_MASK
 
+@cython.locals(slot=Py_ssize_t, left=double)
+cdef Py_ssize_t enter(
+    double* s, unsigned int* w, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window,
+    Py_ssize_t count, double time,
+) noexcept nogil
 @cython.locals(
     whole=cython.longlong, fraction=cython.longlong, marks=cython.longlong, at=Py_ssize_t,
 )
@@ -18,9 +23,9 @@ cdef void put(
     double* s, unsigned int* w, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window,
     Py_ssize_t slot, double time,
 ) noexcept nogil
-@cython.locals(whole=cython.longlong)
+@cython.locals(whole=cython.longlong, marks=cython.longlong)
 cdef double near(
-    unsigned int* w, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window, Py_ssize_t slot,
+    double* s, unsigned int* w, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window, Py_ssize_t slot,
     double reference,
 ) noexcept nogil
 @cython.locals(
@@ -61,8 +66,4 @@ cdef Py_ssize_t _fractions(Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window) 
 @cython.locals(word=cython.longlong)
 cdef long long _fraction(
     unsigned int* w, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window, Py_ssize_t slot
-) noexcept nogil
-cdef double _time(
-    unsigned int* w, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window, Py_ssize_t slot,
-    long long whole,
 ) noexcept nogil

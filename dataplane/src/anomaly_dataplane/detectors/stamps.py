@@ -31,6 +31,30 @@ _MASK = 2**32 - 1
 _FRACTION_MASK = 2**16 - 1
 
 
+def enter(
+    s: memoryview[float],
+    w: memoryview[int],
+    base: int,
+    ring: int,
+    window: int,
+    count: int,
+    time: float,
+) -> int:
+    """Note the time of sample number `count` of a series; returns its slot.
+
+    HORIZON follows the time that leaves that. Arguments as of `put`.
+    """
+    slot = count % window
+    if count >= window:
+        left = near(s, w, base, ring, window, slot, s[base + HORIZON])
+        if left > s[base + HORIZON]:
+            s[base + HORIZON] = left
+    elif count == 0:
+        s[base + HORIZON] = math.floor(time) - REACH
+    put(s, w, base, ring, window, slot, time)
+    return slot
+
+
 def put(
     s: memoryview[float],
     w: memoryview[int],
@@ -69,14 +93,24 @@ def put(
 
 
 def near(
-    w: memoryview[int], base: int, ring: int, window: int, slot: int, reference: float
+    s: memoryview[float],
+    w: memoryview[int],
+    base: int,
+    ring: int,
+    window: int,
+    slot: int,
+    reference: float,
 ) -> float:
     """The time of a slot that is less than 24.8 days from another time."""
     whole = _nearest(
         w[2 * (base + ring + window) + slot],
         int(math.floor(reference)),  # noqa: RUF046
     )
-    return _time(w, base, ring, window, slot, whole)
+    marks = int(s[base + MARKS])
+    if not marks & FINE_BIT:
+        return float(whole)
+    # As the parsers round it.
+    return (whole * 1000 + _fraction(w, base, ring, window, slot)) / 1000.0
 
 
 def holds(
@@ -127,14 +161,14 @@ def raise_horizon(
     changed = False
     if (
         held > 0
-        and horizon - near(w, base, ring, window, _oldest(s, base, window), s[base + HORIZON])
+        and horizon - near(s, w, base, ring, window, _oldest(s, base, window), s[base + HORIZON])
         > REACH
     ):
         changed = True
         slot = _oldest(s, base, window)
         reference = s[base + HORIZON]
         for _ in range(held):
-            time = near(w, base, ring, window, slot, reference)
+            time = near(s, w, base, ring, window, slot, reference)
             if time > reference:
                 reference = time
             if time <= horizon:
@@ -184,7 +218,7 @@ def unfold(block: memoryview[float], layout: Layout) -> array[float]:
         slot = _oldest(s, 0, window)
         reference = s[HORIZON]
         for _ in range(held):
-            into[slot] = near(w, 0, ring, window, slot, reference)
+            into[slot] = near(s, w, 0, ring, window, slot, reference)
             reference = max(reference, into[slot])
             slot = slot + 1 if slot + 1 < window else 0
     return times
@@ -237,9 +271,3 @@ def _fraction(w: memoryview[int], base: int, ring: int, window: int, slot: int) 
     """The microseconds of a slot."""
     word = w[_fractions(base, ring, window) + slot // 2]
     return word & _FRACTION_MASK if slot % 2 == 0 else word >> 16
-
-
-def _time(w: memoryview[int], base: int, ring: int, window: int, slot: int, whole: int) -> float:
-    """The time of a slot whose whole milliseconds are known, as the parsers round it."""
-    fraction = _fraction(w, base, ring, window, slot)
-    return (whole * 1000 + fraction) / 1000.0 if fraction else float(whole)

@@ -1,11 +1,12 @@
-"""One sample through a method, by the method's number: a branch each, so that it compiles."""
+"""One sample through a method, by the method's number: a branch each, so that it compiles.
+
+All but ZScore, which keeps nothing: its score is the deviation that `kernel.py` measures anyway.
+"""
 
 from __future__ import annotations
 
 from anomaly_dataplane.detectors import alone, fused, fused_lite
-from anomaly_dataplane.detectors.families import FUSED, FUSED_LITE, ZSCORE
-
-NOTHING_WRITTEN = -1
+from anomaly_dataplane.detectors.families import FUSED, FUSED_LITE
 
 
 def step(
@@ -17,7 +18,6 @@ def step(
     held: int,
     seconds: float,
     value: float,
-    deviation: float,
 ) -> tuple[float, int, int, float]:
     """Score a sample, then learn it, in place on the method's fields.
 
@@ -30,17 +30,14 @@ def step(
         held: samples in it, this one not among them.
         seconds: local time of the sample.
         value: finite.
-        deviation: |z| where it counts by the rules of the outlier, else 0.
 
     Returns:
         The score (0 or more), the position in `Method.families` of what won (-1: nothing), the
-        cold piece that was written (NOTHING_WRITTEN: none), and the share of the score that is
+        cold piece that was written (-1: none), and the share of the score that is
         the winner's.
     """
     if method == FUSED:
         return fused.step(block, hot, cold, seconds, value)
     if method == FUSED_LITE:
         return fused_lite.step(block, hot, value)
-    if method == ZSCORE:
-        return deviation, 0, NOTHING_WRITTEN, 1.0
     return alone.step(method, block, hot, cold, ring, held, seconds, value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from anomaly_dataplane.detectors import stamps
-from anomaly_dataplane.state.layout import COUNT, HORIZON, M2, MEAN, NAN, NEWEST, REACH
+from anomaly_dataplane.state.layout import COUNT, M2, MEAN, NAN, NEWEST
 
 CANCELLATION = 1e-2
 """Recompute when M2 falls below this share of its previous value: an excursion left the window."""
@@ -69,18 +69,11 @@ def insert(
         How many there are now.
     """
     count = int(block[base + COUNT])
-    place = count % window
+    place = stamps.enter(block, words, base, ring, window, count, time)
     slot = base + ring + place
     full = count >= window
     outgoing = block[slot]
-    if full:
-        left = stamps.near(words, base, ring, window, place, block[base + HORIZON])
-        if left > block[base + HORIZON]:
-            block[base + HORIZON] = left
-    elif count == 0:
-        block[base + HORIZON] = math.floor(time) - REACH
     block[slot] = value
-    stamps.put(block, words, base, ring, window, place, time)
     block[base + COUNT] = count + 1
     if count == 0 or time > block[base + NEWEST]:
         block[base + NEWEST] = time

@@ -43,6 +43,7 @@ ACCEPTED_BIT = 2**42  # the last one lasted so long that it is the new normal
 ABOVE_BIT = 2**43  # the last one's side
 FEEDBACK = 44  # how often people said that an anomaly was none
 FEEDBACK_MASK = 2**4 - 1
+FEEDBACK_ONE = 2**FEEDBACK  # an ALARM is no less than this where there is any: it is the last field
 FEEDBACK_STEP = 1.15  # what each time raises the threshold of the series by
 
 # MARKS is one, too.

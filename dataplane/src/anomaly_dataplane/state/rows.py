@@ -196,7 +196,7 @@ def describe(
             time = s[base + NEWEST]
             for sample in range(count - 1, before - 1, -1):
                 taken = sample % window
-                time = stamps.near(w, base, ring, window, taken, time)
+                time = stamps.near(s, w, base, ring, window, taken, time)
                 place -= 2
                 s[place] = s[base + ring + taken]
                 s[place + 1] = time
