@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
+import msgspec
 import pytest
 
-from alerting_story import Story
+from alerting_story import RECEIVER, Story
+from anomaly_dataplane.alerting.notices import Notice
+from anomaly_dataplane.alerting.redis_ledger import RedisLedger
+from anomaly_dataplane.alerting.stage import AlertingStage
+from anomaly_dataplane.observer import Unobserved
 from anomaly_dataplane.sample import Anomaly
 from anomaly_dataplane.series import Series
+from anomaly_dataplane.store.keys import Keys
+from anomaly_dataplane.store.redis_store import RedisStore
 from events import commit, raised, recovered
+from polling import PATIENCE
+from redis_server import RedisServer
+from redis_stores import config_for, opened
 from samples import START_MS, a_series
 
 GROUP = {"by": "device", "percent": 50, "minSeries": 3}
@@ -125,6 +138,51 @@ async def test_series_of_an_open_group_stay_silent_when_another_pod_takes_over()
         story.another_pod()
         assert await story.at(second) == []
     assert len(story.open) == 5
+
+
+async def test_so_do_they_in_redis_over_all_partitions(standalone: RedisServer) -> None:
+    """One pod goes and lets all partitions go; the next one tells of none of their series."""
+    partitions = 4
+    config = config_for(standalone, partitions=partitions)
+    device = [a_series(f"m{i}", partitions=partitions, device="boiler-1") for i in range(8)]
+    later = 0.0
+    async with opened(config) as store:
+        assert isinstance(store, RedisStore)
+        keys = Keys(config.pipeline.uid, partitions)
+        alerting = Story.config(group=GROUP, coolDown="0s")
+
+        def a_pod() -> tuple[RedisLedger, AlertingStage]:
+            ledger = RedisLedger(store, keys, partitions)
+            stage = AlertingStage(
+                ledger, alerting, Unobserved(), lambda: time.time() + later, lambda: later
+            )
+            return ledger, stage
+
+        async def told(ledger: RedisLedger) -> list[str]:
+            queues = [await ledger.queued(p, RECEIVER, 100) for p in range(partitions)]
+            notices = (msgspec.json.decode(n, type=Notice) for queue in queues for _, n in queue)
+            return [notice.alert.key for notice in notices]
+
+        ledger, stage = a_pod()
+        now_ms = int(time.time() * 1e3)
+        await commit(store, now_ms, *((one, raised(one, start_ms=now_ms)) for one in device))
+        running = asyncio.create_task(stage.run())
+        async with asyncio.timeout(PATIENCE):
+            while not await told(ledger):
+                later += 2.0
+                await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        later += 60.0
+        ledger, stage = a_pod()
+        while await stage.step():
+            pass
+        assert stage.held == list(range(partitions))
+        for _ in range(3):
+            later += 2.0
+            await stage.step()
+        assert await told(ledger) == [WHOLE]
+        assert len([alert for alert in stage.alerts() if alert.is_open]) == 1 + len(device)
 
 
 async def test_a_device_is_one_alert_though_nobody_looked_for_a_while() -> None:
