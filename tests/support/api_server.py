@@ -100,7 +100,7 @@ class ApiServer:
         self.stop(name)
         self.start(name)
 
-    def wait(self, within: float = 120) -> None:
+    def wait(self, within: float = 240) -> None:
         """Wait until the API server says that it is ready."""
         deadline = time.monotonic() + within
         last: object = None
@@ -143,7 +143,7 @@ def api_server(
         server.wait()
         kubectl = server.kubectl()
         kubectl.run("create", "-f", str(CRD))
-        kubectl.run("wait", "--for=condition=Established", "--timeout=90s", "-f", str(CRD))
+        kubectl.run("wait", "--for=condition=Established", "--timeout=240s", "-f", str(CRD))
         if controllers:  # not before: the garbage collector looks for new kinds every 30 s only
             server.commands["kube-controller-manager"] = _controller_manager(server, controllers)
             server.start("kube-controller-manager")
