@@ -20,6 +20,8 @@ pytestmark = pytest.mark.redis
 
 START_MS = 1_767_225_600_000.0
 DEVICES = 8
+WINDOW = 2000
+"""Holds every sample of a test, so that each can be looked at."""
 PAUSE_SECONDS = 0.05
 """Between rounds: 160 messages a second, so that each outage falls into the midst of a stream."""
 
@@ -37,6 +39,12 @@ class Stream:
         self._publisher.__enter__()
         self._thread.start()
 
+    @contextmanager
+    def kept_back(self) -> Iterator[None]:
+        """Let what is published meanwhile wait in the publisher."""
+        with self._publisher.unconnected():
+            yield
+
     def finish(self) -> None:
         """Stop publishing and wait until the broker has all of it."""
         self._stop.set()
@@ -53,7 +61,7 @@ class Stream:
         return [Series("load", {"device": f"d-{n}", "site": "a"}, 4) for n in range(DEVICES)]
 
     def _run(self) -> None:
-        while not self._stop.wait(PAUSE_SECONDS):
+        while self.rounds < WINDOW and not self._stop.wait(PAUSE_SECONDS):
             time_ms = START_MS + 1000.0 * self.rounds
             payload = json.dumps({"value": self.rounds % 13, "timestamp": time_ms})
             for device in range(DEVICES):
@@ -67,8 +75,7 @@ def streaming(folder: Path, **mqtt: object) -> Iterator[tuple[Stack, Broker, Str
     with mqtt_broker() as broker:
         topics = ["sensors/{site}/{device}/{metric}"]
         ingest = {"mqtt": {"broker": broker.url, "topics": topics, **mqtt}}
-        # The window holds every sample of a test, so that each can be looked at.
-        with a_stack(folder, ingest=ingest, detection={"window": 2000}) as stack:
+        with a_stack(folder, ingest=ingest, detection={"window": WINDOW}) as stack:
             connected(stack)
             stream = Stream(broker)
             stream.start()
@@ -87,6 +94,13 @@ def streaming(folder: Path, **mqtt: object) -> Iterator[tuple[Stack, Broker, Str
 
 def connected(stack: Stack) -> None:
     eventually("the pod is subscribed", lambda: stack.pod.metric("mqtt_connected") == 1)
+
+
+def back(stack: Stack) -> None:
+    """Wait until the pod has noticed that its broker was away, and is there again."""
+    told = "going on with an earlier session"
+    eventually("the pod is back", lambda: told in stack.pod.said())
+    connected(stack)
 
 
 def test_a_pod_is_killed_in_the_midst_of_a_stream(tmp_path: Path) -> None:
@@ -113,11 +127,12 @@ def test_a_pod_is_stopped_and_another_takes_its_place(tmp_path: Path) -> None:
 
 
 def test_the_broker_restarts(tmp_path: Path) -> None:
-    with streaming(tmp_path) as (stack, broker, _):
+    """A mosquitto before 2.0.12 forgets by it who shares a subscription, until they are back."""
+    with streaming(tmp_path) as (stack, broker, stream), stream.kept_back():
         broker.stop()
         time.sleep(1)
         broker.start()
-        connected(stack)
+        back(stack)
 
 
 def test_redis_is_away(tmp_path: Path) -> None:
@@ -151,7 +166,7 @@ def test_a_plain_number_is_counted_once_though_its_acknowledgement_was_lost(tmp_
                 )
                 broker.stop()
                 broker.start()
-                connected(stack)
+                back(stack)
             eventually("all are in", lambda: stack.totals().samples >= 20)
             with Publisher(broker) as publisher:
                 publisher.send("plain/d/load", "99")

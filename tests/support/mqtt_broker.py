@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from polling import PATIENCE
 from redis_server import START_SECONDS, free_port
@@ -161,6 +162,22 @@ class Publisher:
         """Publish, without waiting; what is sent while the broker is away goes out later."""
         self._client.publish(topic, payload, qos=qos, retain=retain)
         self._sent += 1
+
+    @contextmanager
+    def unconnected(self) -> Iterator[None]:
+        """Do not connect anew, once the connection is lost, while the body runs."""
+        over, reconnect = threading.Event(), self._client.reconnect
+
+        def later() -> MQTTErrorCode:
+            over.wait()
+            return reconnect()
+
+        self._client.reconnect = later  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            self._client.reconnect = reconnect  # type: ignore[method-assign]
+            over.set()
 
     def wait(self) -> None:
         """Wait until the broker has all of it."""
