@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from aiohttp import ClientResponse
 
 from anomaly_dataplane.queries import stream
 from anomaly_dataplane.queries.matching import Matching
+from anomaly_dataplane.store.memory_store import MemoryStore
 from polling import PATIENCE
 from running_pod import RunningPod, running_pod
 from samples import ZSCORE, a_config
@@ -114,6 +117,34 @@ async def test_a_pod_serves_so_many_streams(
         answer = await pod.ask(STREAM)
     assert answer.status == 503
     assert answer.headers["Retry-After"].isdigit()
+
+
+async def test_who_reads_nothing_is_let_go_of(
+    pod: RunningPod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its connection stays: else a hundred of them would be all that a pod serves."""
+    monkeypatch.setattr(stream, "STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(stream, "MOST_LISTENERS", 1)
+    await an_anomaly(pod, "a")
+    store = pod.pod.store
+    assert isinstance(store, MemoryStore)
+    ((_, event),) = store.outbox
+    long = replace(event, labels={"device": "x" * 20_000})
+    with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.connect(("127.0.0.1", pod.ports.http_port))
+        silent.sendall(f"GET {STREAM}?last=1-0 HTTP/1.1\r\nHost: pod\r\n\r\n".encode())
+        silent.setblocking(False)
+        loop = asyncio.get_running_loop()
+        assert (await loop.sock_recv(silent, 12)).endswith(b"200")  # and nothing more is read
+        store.outbox += [(int(time.time() * 1e3), long)] * 400
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                url = f"http://127.0.0.1:{pod.ports.http_port}{STREAM}"
+                async with pod.session.get(url) as response:
+                    if response.status == 200:
+                        break
+                await asyncio.sleep(0.1)
 
 
 async def test_a_pod_that_leaves_ends_its_streams(pod: RunningPod) -> None:

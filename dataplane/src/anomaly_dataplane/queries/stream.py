@@ -32,6 +32,9 @@ MOST_LISTENERS = 100
 MOST_WAITING = 500
 """Events that a listener may be behind before it is let go of."""
 
+STALLED_SECONDS = 30.0
+"""After so long a client that takes nothing of what was written is let go of."""
+
 OVERLAP_MS = 5_000
 """How far before the last event a resumed stream begins: partitions have clocks of their own. So an
 event may come twice; its id tells."""
@@ -105,9 +108,14 @@ class StreamHandler:
         with self._listening(matching) as listener:
             missed = [text async for text in self._missed(last, matching)] if last else []
             await response.prepare(request)
-            with contextlib.suppress(ConnectionError):
-                await response.write(b"retry: 3000\n\n" + b"".join(missed))
+            try:
+                await _write(response, b"retry: 3000\n\n" + b"".join(missed))
                 await self._serve(listener, response)
+            except ConnectionError:
+                pass
+            except TimeoutError:
+                if request.transport is not None:
+                    request.transport.abort()
         return response
 
     async def _serve(self, listener: _Listener, response: web.StreamResponse) -> None:
@@ -124,7 +132,7 @@ class StreamHandler:
             if text is None:
                 return
             quiet = 0.0
-            await response.write(text)
+            await _write(response, text)
 
     @contextlib.contextmanager
     def _listening(self, matching: Matching) -> Iterator[_Listener]:
@@ -181,6 +189,16 @@ class StreamHandler:
             text = _text(entry, event)
             for listener in self._listeners:
                 listener.tell(event, text)
+
+
+async def _write(response: web.StreamResponse, text: bytes) -> None:
+    """Write to a client that reads.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    async with asyncio.timeout(STALLED_SECONDS):
+        await response.write(text)
 
 
 def _text(entry: Entry, event: Anomaly) -> bytes:
