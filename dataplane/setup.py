@@ -26,7 +26,7 @@ sys.path.insert(0, str(SOURCES.absolute()))
 from anomaly_dataplane import compiled  # noqa: E402  # found by the line above
 
 C_FLAGS = [
-    "-O2",
+    "-O3",
     "-g0",
     # Bit for bit what the interpreter computes: no fused multiply-add, and logarithms always by
     # the C library, which may round a constant's otherwise than the compiler does.
