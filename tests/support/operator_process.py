@@ -103,6 +103,14 @@ class OperatorProcess:
     def tail(self) -> str:
         return self.log.read_text()[-3000:]
 
+    def keep_running(self) -> bool:
+        """Start it again if it has ended, as a kubelet does; always true."""
+        assert self.process is not None
+        if self.process.poll() is not None:
+            assert self.process.returncode != 0
+            self.start(wait=False)
+        return True
+
     def kill(self) -> None:
         """End it as a crash would."""
         process = self.process
