@@ -118,9 +118,7 @@ def test_a_pod_is_stopped_and_another_takes_its_place(tmp_path: Path) -> None:
     with streaming(tmp_path) as (stack, _, _):
         second = stack.another_pod("second")
         second.start()
-        eventually(
-            "the second is subscribed", lambda: second.metric("mqtt_connected") == 1, within=60
-        )
+        eventually("the second is subscribed", lambda: second.metric("mqtt_connected") == 1)
         assert stack.pod.terminate() == 0
         assert "unacknowledged" not in stack.pod.said()
         stack.pod = second

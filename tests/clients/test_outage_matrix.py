@@ -210,7 +210,7 @@ def _compare(stack: Stack, clients: list[Client]) -> dict[str, Outcome]:
 
     # Else some of it was refused, which is what is looked at then.
     with contextlib.suppress(AssertionError):
-        eventually("everything is in", all_in)
+        eventually("everything is in", all_in, within=60)
     found = {}
     held = bad = 0
     for client in clients:

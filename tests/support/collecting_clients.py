@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+from opentelemetry.exporter.otlp.common import http
 from opentelemetry.exporter.otlp.json.http.metric_exporter import (
     OTLPMetricExporter as JsonExporter,
 )
@@ -152,6 +154,18 @@ class _Heard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
+
+
+@contextmanager
+def patient_sdk() -> Iterator[None]:
+    """Have OpenTelemetry's SDK try for as long as a busy machine takes to start a pod.
+
+    Left to itself it gives an export up after half a minute of refused connections.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http, "_MAX_RETRIES", 100)
+        patch.setattr(http._OTLPHTTPClient, "_compute_backoff", lambda *_: 1.0)
+        yield
 
 
 class OpenTelemetryPython:

@@ -101,7 +101,8 @@ async def test_bad_payloads_are_counted_by_reason_and_hold_nothing_up(
         for reason, count in counts.items():
             assert f'{{protocol="mqtt",reason="{reason}"}} {count}.0' in text, text
     told = [r for r in caplog.records if "samples rejected, such as" in r.getMessage()]
-    assert 1 <= len(told) <= 2
+    # A line in ten seconds, not one a message; how long it all takes is the machine's affair.
+    assert 1 <= len(told) < sum(counts.values())
 
 
 async def test_a_retained_message_is_no_new_sample(broker: Broker) -> None:
