@@ -169,7 +169,7 @@ def restarts(pipeline: Pipeline) -> list[int]:
 
 
 def test_a_deleted_pipeline_leaves_nothing_behind(boiler: Pipeline) -> None:
-    """`kubectl delete ap` takes every child along, and the route answers 404."""
+    """`kubectl delete ap` takes every child along."""
     kinds = boiler.kubectl.run("api-resources", "--namespaced", "--verbs=list,delete", "-o", "name")
     owned = [kind for kind in kinds.split() if not kind.startswith("events")]
     owned = [kind for kind in owned if not kind.endswith("metrics.k8s.io")]

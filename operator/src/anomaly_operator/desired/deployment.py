@@ -233,6 +233,7 @@ def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
     return {
         "httpGet": {"path": path, "port": runtime.ADMIN_PORT_NAME},
         "periodSeconds": period,
-        "timeoutSeconds": 2,
+        # On a node without CPU to spare a pod that is killed for answering late makes it worse.
+        "timeoutSeconds": 5,
         "failureThreshold": failures,
     }
