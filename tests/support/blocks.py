@@ -12,7 +12,7 @@ from anomaly_dataplane.state.layout import MARKS, PENDING_MASK, SHAPE, Layout, s
 
 
 def blank_blocks(layout: Layout, count: int = 1) -> memoryview[float]:
-    """Blocks of series that have no sample yet, one after the other."""
+    """A slab of blocks of series that have no sample yet."""
     slab: memoryview[float] = memoryview(bytearray(count * layout.size_bytes)).cast("d")
     for i in range(count):
         start(slab[i * layout.doubles : (i + 1) * layout.doubles], layout)
@@ -20,8 +20,9 @@ def blank_blocks(layout: Layout, count: int = 1) -> memoryview[float]:
 
 
 def opened(stored: bytes, layout: Layout, method: Method) -> memoryview[float]:
-    """A stored block of this layout as a pod has it that reads it."""
-    block = memoryview(bytearray(stored.ljust(layout.size_bytes, b"\0"))).cast("d")
+    """A stored block of this layout, empty for none, as a pod has it that reads it."""
+    block = layout.opened(stored.ljust(layout.stored_bytes, b"\0"))
+    assert block is not None
     catch_up(block, layout, method, UTC_CLOCK)
     return block
 

@@ -96,8 +96,7 @@ def loaded(working_set: WorkingSet, stored: bytes) -> memoryview[float]:
     series = a_series()
     assert working_set.begin([series]).missing == 1
     working_set.fill(series, stored)
-    size = working_set.layout.doubles
-    return working_set.slab[series.slot * size : (series.slot + 1) * size]
+    return working_set.block(series)
 
 
 @pytest.mark.parametrize("old_method", [ZSCORE, FUSED])

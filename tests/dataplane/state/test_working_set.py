@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from anomaly_dataplane.contract.config import Detection, Ingest
 from anomaly_dataplane.contract.config import Method as Name
+from anomaly_dataplane.detectors import stamps
 from anomaly_dataplane.detectors.kernel import score_group
 from anomaly_dataplane.detectors.method import METHODS, Method
 from anomaly_dataplane.detectors.rules import Rulebook, Rules
@@ -51,8 +52,9 @@ def add(
 def a_stored_block(method: Method, window: int, samples: int) -> bytes:
     """The block of a series that took so many samples, a quarter of an hour apart."""
     working_set, series = a_working_set(method, window), a_series()
-    block = loaded(working_set, series, None)
+    loaded(working_set, series, None)
     add(working_set, series, samples, 1, step_ms=900_000.0)
+    block = working_set.block(series)
     block[VERSION] = 7.0
     return bytes(block.cast("B"))
 
@@ -60,8 +62,7 @@ def a_stored_block(method: Method, window: int, samples: int) -> bytes:
 def loaded(working_set: WorkingSet, series: Series, stored: bytes | None) -> memoryview[float]:
     assert working_set.begin([series]).missing == 1
     working_set.fill(series, stored)
-    size = working_set.layout.doubles
-    return working_set.slab[series.slot * size : (series.slot + 1) * size]
+    return working_set.block(series)
 
 
 def apply(stored: bytes, write: SeriesWrite) -> bytes:
@@ -88,7 +89,7 @@ def test_what_the_store_has_leads_back_to_the_cached_block(
     """
     working_set, series = a_working_set(method, window), a_series()
     stored = a_stored_block(method, window, before) if before else b""
-    block = loaded(working_set, series, stored or None)
+    loaded(working_set, series, stored or None)
     time_ms, whole = 900_000.0 * before, not before
     for added, step_ms in commits:
         write = add(working_set, series, added, time_ms / step_ms + 1, step_ms)
@@ -98,7 +99,8 @@ def test_what_the_store_has_leads_back_to_the_cached_block(
         assert write.accepted == added
         assert write.whole == (whole or step_ms > REACH)
         stored, whole = apply(stored, write), False
-        assert loaded(a_working_set(method, window), a_series(), stored) == block
+        read = loaded(a_working_set(method, window), a_series(), stored)
+        assert read == working_set.block(series)
 
 
 @pytest.mark.parametrize(("method", "journal"), [(ZSCORE, 4), (FUSED, 6)])
@@ -150,7 +152,7 @@ def test_the_first_commit_of_a_day_puts_the_expiry_off() -> None:
         touched.append(add(working_set, series, 1, i).touch)
     assert touched == [False, False, False, True, False, False, False, True]
 
-    stored = bytes(working_set.slab.cast("B")[: working_set.layout.size_bytes])
+    stored = bytes(working_set.block(series))
     working_set.forget(series)
     loaded(working_set, series, stored)
     assert add(working_set, series, 1, 10).touch  # who put it off before, this pod does not know
@@ -180,6 +182,48 @@ def test_a_reshaped_block_is_replaced_whole_against_what_stands_there(stored: by
 
     assert (write.whole, write.expected) == (True, stored[:8].ljust(8, b"\0"))
     assert not again.whole
+
+
+def test_microseconds_take_no_memory_before_there_are_any() -> None:
+    """Most senders' times have none: what is never written to in the slab costs a pod nothing."""
+    working_set, series = a_working_set(), a_series()
+    loaded(working_set, series, None)
+    behind = working_set.slab[4 * working_set.layout.doubles :]
+
+    whole = add(working_set, series, 3, 1)
+    assert [len(data) for _, data in whole.ranges] == [working_set.layout.stored_bytes]
+    assert not any(behind)
+
+    add(working_set, series, 1, 32.0005)
+    assert any(behind)
+
+
+def test_a_slot_forgets_the_microseconds_of_the_series_that_had_it() -> None:
+    """Where whole times came first, and a time with microseconds then, those before have none."""
+    working_set = a_working_set(slots=1)
+    fine, other = a_series(device="fine"), a_series(device="other")
+    loaded(working_set, fine, None)
+    first = add(
+        working_set, fine, 5, 1.25, 0.5
+    )  # from 625 microseconds on, half a millisecond apart
+    assert len(first.ranges) == 2  # the block, and its microseconds
+    stored = apply(b"", first)
+    assert len(stored) == working_set.layout.size_bytes
+
+    loaded(working_set, other, None)
+    add(working_set, other, 3, 1)
+    add(working_set, other, 1, 4.0005)
+
+    assert stamps.unfold(working_set.block(other), working_set.layout).tolist() == [
+        *(1000.0, 2000.0, 3000.0),
+        4000.5,
+    ]
+    assert working_set.span_seconds(other) == 3.0005
+    again = a_working_set(slots=1)
+    loaded(again, fine, stored)
+    assert stamps.unfold(again.block(fine), again.layout).tolist() == [
+        0.625 + i / 2 for i in range(5)
+    ]
 
 
 def test_series_beyond_the_slots_push_out_those_long_unused() -> None:

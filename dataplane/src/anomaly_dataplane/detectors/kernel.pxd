@@ -19,7 +19,7 @@ cdef long long ABOVE_BIT, CUMULATIVE_BIT, STALE_BIT, CLOSED_BIT
 cdef array _DOUBLES, _INTS, _LONGS
 
 @cython.locals(
-    size=Py_ssize_t, doubles=Py_ssize_t, blocks=Py_ssize_t, ring=Py_ssize_t, hot=Py_ssize_t,
+    size=Py_ssize_t, doubles=Py_ssize_t, words=Py_ssize_t, micros=Py_ssize_t, blocks=Py_ssize_t, ring=Py_ssize_t, hot=Py_ssize_t,
     cold=Py_ssize_t, length=Py_ssize_t, mask=Py_ssize_t, number=int, by_slot=bint,
     zones=Py_ssize_t, zone=Py_ssize_t, rule=Py_ssize_t, chosen_row=Py_ssize_t,
     total=int, i=Py_ssize_t, slot=int, base=Py_ssize_t, time=double, value=double,
@@ -75,8 +75,8 @@ cdef void _check_rules(
     int* rule_rows, int* owners, Py_ssize_t size, Py_ssize_t known, Py_ssize_t rules
 ) except *
 cdef int _refusal(
-    double* s, unsigned int* w, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window,
-    Py_ssize_t held, double time, double lateness,
+    double* s, unsigned int* w, Py_ssize_t base, Py_ssize_t micros, Py_ssize_t ring,
+    Py_ssize_t window, Py_ssize_t held, double time, double lateness,
 ) noexcept nogil
 @cython.locals(size=double)
 cdef bint _counts(

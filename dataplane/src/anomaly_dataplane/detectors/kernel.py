@@ -95,10 +95,10 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
 ) -> Scores:
     """Score samples in order of arrival, changing the blocks in `slab` in place.
 
-    `slab` holds blocks of `layout` one after the other, and `slots` says which one is each
-    sample's (typecode 'i'). `times` are Unix milliseconds, `values` finite, or NaN where a series
-    is closed (typecode 'd'). `ruled` has by slot (typecode 'i') which of the book's rows a block
-    goes by; None for its first.
+    `slab` holds blocks of `layout` as `state/cache.py` lays them out, and `slots` says which one is
+    each sample's (typecode 'i'). `times` are Unix milliseconds, `values` finite, or NaN where a
+    series is closed (typecode 'd'). `ruled` has by slot (typecode 'i') which of the book's rows a
+    block goes by; None for its first.
 
     Raises:
         ValueError: the columns differ in length, a slot is not in the slab, or what stands there
@@ -122,6 +122,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
     table, mask = pointers.ints(places), len(places) - 1
 
     length, doubles, ring = layout.window, layout.doubles, layout.ring_at
+    words = 2 * layout.micros
     hot, cold = layout.hot_at, layout.cold_at
     number = method.number
     book = pointers.doubles(rulebook.numbers)
@@ -131,7 +132,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
     clock = rulebook.clock
     starts, offsets = pointers.doubles(clock.starts), pointers.doubles(clock.offsets)
     zones, zone = len(clock.starts), 0
-    blocks = len(slab) // doubles
+    blocks = len(slab) // (doubles + layout.micros)
     _check(s, blocks, doubles, owners, size, len(times), len(values))
     if by_slot:
         _check_rules(rule_rows, owners, size, len(chosen), len(rulebook.numbers) // WIDTH)
@@ -139,6 +140,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
     for i in range(size):
         slot = owners[i]
         base = slot * doubles
+        micros = 2 * blocks * doubles + slot * words
         time = when[i]
         value = what[i]
         chosen_row = rule_rows[slot] if by_slot else 0
@@ -154,7 +156,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
             if count == 0 or not ahead:
                 code = _CLOSED
         elif not ahead:
-            code = _refusal(s, w, base, ring, length, held, time, book[rule + LATENESS])
+            code = _refusal(s, w, base, micros, ring, length, held, time, book[rule + LATENESS])
         if code > 0:
             codes[i] = code
             rows[i] = UNCHANGED
@@ -214,7 +216,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
             marks &= ~(STALE_BIT | CLOSED_BIT)
 
         if since > REACH:
-            stamps.raise_horizon(s, w, base, ring, length, held, math.floor(time) - REACH)
+            stamps.raise_horizon(s, w, base, micros, ring, length, held, math.floor(time) - REACH)
             restarted[row] = 1
 
         valid = (marks >> VALID) & VALID_MASK
@@ -262,7 +264,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
         if unlearnt and count > 0:
             # Seen, and nothing more. What is older and comes only now, a repeat too, is late.
             s[base + MARKS] = marks
-            if stamps.raise_horizon(s, w, base, ring, length, held, time):
+            if stamps.raise_horizon(s, w, base, micros, ring, length, held, time):
                 restarted[row] = 1
             if ahead:
                 s[base + NEWEST] = time
@@ -307,7 +309,7 @@ def score_group(  # noqa: C901  # the way of a sample, in one loop that compiles
                 _tell(raised, s, base, i, score, family, weight, threshold, x)
             elif outcome > alarm.RAISED:
                 _tell_end(ended, s, base, i, outcome, score, threshold, x)
-        after = window.insert(s, w, base, ring, length, learnt, time, valid)
+        after = window.insert(s, w, base, micros, ring, length, learnt, time, valid)
         if after != valid:
             s[base + MARKS] += (after - valid) * VALID_ONE
     if total < size:
@@ -492,6 +494,7 @@ def _refusal(
     s: memoryview[float],
     w: memoryview[int],
     base: int,
+    micros: int,
     ring: int,
     window: int,
     held: int,
@@ -500,7 +503,7 @@ def _refusal(
 ) -> int:
     """The code of a sample that is no newer than all: a repeat, too late, or 0 if it is taken."""
     # The newest is not in the ring if it was not learnt.
-    if time == s[base + NEWEST] or stamps.holds(s, w, base, ring, window, held, time):
+    if time == s[base + NEWEST] or stamps.holds(s, w, base, micros, ring, window, held, time):
         return _DUPLICATE
     if time < s[base + NEWEST] - lateness or time <= s[base + HORIZON]:
         return _LATE

@@ -4,7 +4,8 @@ A word is a time's whole milliseconds modulo 2**32, 49.7 days; a time is found a
 that word nearest to another that is known. HORIZON is near the time of the sample that leaves the
 ring next, and every sample near the newest before it: REACH and LATEST see to that, `window.py` and
 `kernel.py` keep to them. So one walk in order of acceptance finds all times, however long the ring
-is. Microseconds stand apart, at the end of the block, for only some series have any.
+is. Microseconds stand apart, for only some series have any: at the end of a block, and in a slab of
+blocks behind them all, where their pages are none as long as nobody writes to them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def enter(
     s: memoryview[float],
     w: memoryview[int],
     base: int,
+    micros: int,
     ring: int,
     window: int,
     count: int,
@@ -46,12 +48,12 @@ def enter(
     """
     slot = count % window
     if count >= window:
-        left = near(s, w, base, ring, window, slot, s[base + HORIZON])
+        left = near(s, w, base, micros, ring, window, slot, s[base + HORIZON])
         if left > s[base + HORIZON]:
             s[base + HORIZON] = left
     elif count == 0:
         s[base + HORIZON] = math.floor(time) - REACH
-    put(s, w, base, ring, window, slot, time)
+    put(s, w, base, micros, ring, window, slot, time)
     return slot
 
 
@@ -59,6 +61,7 @@ def put(
     s: memoryview[float],
     w: memoryview[int],
     base: int,
+    micros: int,
     ring: int,
     window: int,
     slot: int,
@@ -70,6 +73,7 @@ def put(
         s: holds the block.
         w: the same as words of 32 bits.
         base: where the block starts, in float64.
+        micros: where its microseconds start, in words: of no meaning while the series has none.
         ring: where the ring starts within it.
         window: slots of the ring.
         slot: which one.
@@ -84,8 +88,12 @@ def put(
     marks = int(s[base + MARKS])
     if fraction == 0 and not marks & FINE_BIT:
         return
-    s[base + MARKS] = marks | FINE_BIT
-    at = _fractions(base, ring, window) + slot // 2
+    if not marks & FINE_BIT:
+        s[base + MARKS] = marks | FINE_BIT
+        # Of times without any until now, or of another series that had the slot before.
+        for i in range(micros, micros + 2 * ((window + 3) // 4)):
+            w[i] = 0
+    at = micros + slot // 2
     if slot % 2 == 0:
         w[at] = (w[at] & ~_FRACTION_MASK & _MASK) | fraction
     else:
@@ -96,6 +104,7 @@ def near(
     s: memoryview[float],
     w: memoryview[int],
     base: int,
+    micros: int,
     ring: int,
     window: int,
     slot: int,
@@ -110,13 +119,14 @@ def near(
     if not marks & FINE_BIT:
         return float(whole)
     # As the parsers round it.
-    return (whole * 1000 + _fraction(w, base, ring, window, slot)) / 1000.0
+    return (whole * 1000 + _fraction(w, micros, slot)) / 1000.0
 
 
 def holds(
     s: memoryview[float],
     w: memoryview[int],
     base: int,
+    micros: int,
     ring: int,
     window: int,
     held: int,
@@ -130,11 +140,15 @@ def holds(
         fraction = 0
     word = whole & _MASK
     first = 2 * (base + ring + window)
+    marks = int(s[base + MARKS])
+    fine = marks & FINE_BIT != 0
+    if fraction != 0 and not fine:
+        return False
     # Of two times in less than 49.7 days no word is the same.
     newest = s[base + NEWEST]
     certain = newest - time < _HALF and newest - s[base + HORIZON] < _HALF
     for slot in range(held):
-        if w[first + slot] == word and fraction == _fraction(w, base, ring, window, slot):
+        if w[first + slot] == word and (not fine or fraction == _fraction(w, micros, slot)):
             if certain:
                 return True
             if _walk(s, w, base, ring, window, held, slot) == whole:
@@ -146,6 +160,7 @@ def raise_horizon(
     s: memoryview[float],
     w: memoryview[int],
     base: int,
+    micros: int,
     ring: int,
     window: int,
     held: int,
@@ -159,20 +174,20 @@ def raise_horizon(
     if horizon <= s[base + HORIZON]:
         return False
     changed = False
+    oldest = _oldest(s, base, window)
     if (
         held > 0
-        and horizon - near(s, w, base, ring, window, _oldest(s, base, window), s[base + HORIZON])
-        > REACH
+        and horizon - near(s, w, base, micros, ring, window, oldest, s[base + HORIZON]) > REACH
     ):
         changed = True
-        slot = _oldest(s, base, window)
+        slot = oldest
         reference = s[base + HORIZON]
         for _ in range(held):
-            time = near(s, w, base, ring, window, slot, reference)
+            time = near(s, w, base, micros, ring, window, slot, reference)
             if time > reference:
                 reference = time
             if time <= horizon:
-                put(s, w, base, ring, window, slot, horizon)
+                put(s, w, base, micros, ring, window, slot, horizon)
             slot = slot + 1 if slot + 1 < window else 0
     s[base + HORIZON] = horizon
     return changed
@@ -192,7 +207,7 @@ def refill(block: memoryview[float], layout: Layout, times: array[float], horizo
         pointers.block_words(block),
         pointers.doubles(times),
     )
-    ring, window, size = layout.ring_at, layout.window, len(times)
+    ring, micros, window, size = layout.ring_at, 2 * layout.doubles, layout.window, len(times)
     if horizon == 0.0 and size > 0:
         horizon = math.floor(when[0]) - REACH
     newest = horizon
@@ -203,14 +218,14 @@ def refill(block: memoryview[float], layout: Layout, times: array[float], horizo
     behind = size > 0 and horizon - when[0] > REACH
     for i in range(size):
         # As where a horizon rises: all up to it, for one that is kept leads to those after it.
-        put(s, w, 0, ring, window, i, max(when[i], horizon) if behind else when[i])
+        put(s, w, 0, micros, ring, window, i, max(when[i], horizon) if behind else when[i])
     s[HORIZON] = horizon
 
 
 def unfold(block: memoryview[float], layout: Layout) -> array[float]:
     """The times of the samples in a block's ring, by slot."""
     s, w = pointers.block_doubles(block), pointers.block_words(block)
-    ring, window = layout.ring_at, layout.window
+    ring, micros, window = layout.ring_at, 2 * layout.doubles, layout.window
     held = int(min(s[COUNT], window))
     times = pointers.zeros(_DOUBLES, held)
     into = pointers.doubles(times)
@@ -218,7 +233,7 @@ def unfold(block: memoryview[float], layout: Layout) -> array[float]:
         slot = _oldest(s, 0, window)
         reference = s[HORIZON]
         for _ in range(held):
-            into[slot] = near(s, w, 0, ring, window, slot, reference)
+            into[slot] = near(s, w, 0, micros, ring, window, slot, reference)
             reference = max(reference, into[slot])
             slot = slot + 1 if slot + 1 < window else 0
     return times
@@ -262,12 +277,7 @@ def _nearest(word: int, reference: int) -> int:
     return reference + gap
 
 
-def _fractions(base: int, ring: int, window: int) -> int:
-    """The word where the microseconds start."""
-    return 2 * (base + ring + window + (window + 1) // 2)
-
-
-def _fraction(w: memoryview[int], base: int, ring: int, window: int, slot: int) -> int:
-    """The microseconds of a slot."""
-    word = w[_fractions(base, ring, window) + slot // 2]
+def _fraction(w: memoryview[int], micros: int, slot: int) -> int:
+    """The microseconds of a slot, where the series is fine."""
+    word = w[micros + slot // 2]
     return word & _FRACTION_MASK if slot % 2 == 0 else word >> 16

@@ -12,8 +12,8 @@ cpdef double scale(double mean, double std) noexcept nogil
 cpdef double z_score(double value, double mean, double std) noexcept nogil
 @cython.locals(count=Py_ssize_t, place=Py_ssize_t, slot=Py_ssize_t, full=bint, leaves=bint)
 cdef Py_ssize_t insert(
-    double* block, unsigned int* words, Py_ssize_t base, Py_ssize_t ring, Py_ssize_t window,
-    double value, double time, Py_ssize_t valid,
+    double* block, unsigned int* words, Py_ssize_t base, Py_ssize_t micros, Py_ssize_t ring,
+    Py_ssize_t window, double value, double time, Py_ssize_t valid,
 ) noexcept nogil
 @cython.locals(held=Py_ssize_t, first=Py_ssize_t, i=Py_ssize_t, valid=Py_ssize_t)
 cdef void recompute(

@@ -47,6 +47,7 @@ def insert(
     block: memoryview[float],
     words: memoryview[int],
     base: int,
+    micros: int,
     ring: int,
     window: int,
     value: float,
@@ -59,6 +60,7 @@ def insert(
         block: holds it.
         words: the same as words of 32 bits.
         base: where it starts.
+        micros: where its microseconds do, in words.
         ring: where the ring starts within it.
         window: slots of the ring.
         value: NaN for a sample that only its time is kept of.
@@ -69,7 +71,7 @@ def insert(
         How many there are now.
     """
     count = int(block[base + COUNT])
-    place = stamps.enter(block, words, base, ring, window, count, time)
+    place = stamps.enter(block, words, base, micros, ring, window, count, time)
     slot = base + ring + place
     full = count >= window
     outgoing = block[slot]

@@ -143,8 +143,7 @@ class Blocks:
         working_set.begin([series])
         working_set.fill(series, stored)
         layout = working_set.layout
-        at = series.slot * layout.doubles
-        block = working_set.slab[at : at + layout.doubles]
+        block = working_set.block(series)
         values = block[layout.ring_at : layout.times_at]
         pairs = sorted(zip(stamps.unfold(block, layout), values, strict=False))
         return OpenSeries(series, block, pairs, stored or b"")

@@ -11,8 +11,9 @@ from array import array
 from typing import NamedTuple
 
 from anomaly_dataplane.series import Series
-from anomaly_dataplane.state.layout import Layout
+from anomaly_dataplane.state.layout import FINE_BIT, MARKS, Layout
 from anomaly_dataplane.state.rows import pin
+from anomaly_dataplane.store import VERSION_BYTES
 
 
 class Begun(NamedTuple):
@@ -32,7 +33,11 @@ class Begun(NamedTuple):
 
 
 class BlockCache:
-    """A slab of `slots` blocks.
+    """A slab of `slots` blocks one after the other, and behind them all the microseconds of each.
+
+    A block that stands alone is such a slab of one, and the same that a store holds. The slab is
+    anonymous memory, a page of which costs nothing before it is first written to: that is why
+    microseconds, which few series have, stand apart.
 
     Attributes:
         doubles: the whole slab as float64, for kernels that take many blocks at once.
@@ -47,7 +52,7 @@ class BlockCache:
 
     def __init__(self, layout: Layout, slots: int) -> None:
         self._layout = layout
-        # Anonymous memory: a page costs nothing before a block is first written to it.
+        self._micros_at = slots * layout.doubles
         self.octets = memoryview(mmap.mmap(-1, slots * layout.size_bytes))
         self.doubles: memoryview[float] = self.octets.cast("d")
         self.owners: list[Series | None] = [None] * slots
@@ -86,15 +91,32 @@ class BlockCache:
         series.slot = slot
         return slot
 
-    def block(self, slot: int) -> memoryview[float]:
-        """The block in a slot, writable in place."""
+    def put(self, slot: int, block: memoryview[float]) -> None:
+        """Put a block that stands alone into a slot."""
+        body, micros = self._parts(slot)
         size = self._layout.doubles
-        return self.doubles[slot * size : (slot + 1) * size]
+        body[:] = block[:size]
+        if int(block[MARKS]) & FINE_BIT:
+            micros[:] = block[size:]
 
-    def block_bytes(self, slot: int) -> memoryview:
-        """The same block as bytes."""
-        size = self._layout.size_bytes
-        return self.octets[slot * size : (slot + 1) * size]
+    def copy(self, slot: int) -> memoryview[float]:
+        """The block in a slot, standing alone."""
+        block = self._layout.blank()
+        body, micros = self._parts(slot)
+        size = self._layout.doubles
+        block[:size] = body
+        if int(body[MARKS]) & FINE_BIT:
+            block[size:] = micros
+        return block
+
+    def marks(self, slot: int) -> int:
+        """MARKS of the block in a slot."""
+        return int(self.doubles[slot * self._layout.doubles + MARKS])
+
+    def version(self, slot: int) -> bytes:
+        """The version of the block in a slot."""
+        at = slot * self._layout.stored_bytes
+        return bytes(self.octets[at : at + VERSION_BYTES])
 
     def forget(self, series: Series) -> None:
         """Drop a series' block: it is not, or may not be, what the store holds."""
@@ -102,6 +124,12 @@ class BlockCache:
             self.owners[series.slot] = None
             self._free.append(series.slot)
             series.slot = -1
+
+    def _parts(self, slot: int) -> tuple[memoryview[float], memoryview[float]]:
+        """The block in a slot without its microseconds, and these."""
+        size, more = self._layout.doubles, self._layout.micros
+        at = self._micros_at + slot * more
+        return self.doubles[slot * size : (slot + 1) * size], self.doubles[at : at + more]
 
     def _take(self) -> int:
         """A slot that holds nothing, or nothing that is of use."""

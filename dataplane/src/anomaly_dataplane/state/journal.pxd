@@ -16,6 +16,6 @@ cdef array _DOUBLES
 cpdef bint sound(object block, object layout) except -1
 @cython.locals(
     pending=Py_ssize_t, times=array, values=array, window=cython.longlong, ring=Py_ssize_t,
-    first=cython.longlong, i=Py_ssize_t, place=cython.longlong,
+    micros=Py_ssize_t, first=cython.longlong, i=Py_ssize_t, place=cython.longlong,
 )
 cpdef object catch_up(object block, object layout, object method, object clock=*)

@@ -65,7 +65,7 @@ def catch_up(
         return
     times, values = pointers.zeros(_DOUBLES, 1), pointers.zeros(_DOUBLES, 1)
     when, what = pointers.doubles(times), pointers.doubles(values)
-    window, ring = layout.window, layout.ring_at
+    window, ring, micros = layout.window, layout.ring_at, 2 * layout.doubles
     first = int(s[COUNT]) - pending
     for i in range(pending):
         # One by one: a method may look at what the ring held before the sample.
@@ -74,4 +74,4 @@ def catch_up(
         learn(block, layout, method, times, values, clock, min(first + i, window))
         place = (first + i) % window
         s[ring + place] = what[0]
-        stamps.put(s, w, 0, ring, window, place, when[0])
+        stamps.put(s, w, 0, micros, ring, window, place, when[0])

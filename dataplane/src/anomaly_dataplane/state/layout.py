@@ -119,9 +119,8 @@ class Layout:
         ring_at: where the ring starts, in order of acceptance: `window` values, then as many times
             of 32 bits, then as many microseconds of 16 bits.
         times_at: where its times start.
-        fractions_at: where its microseconds start. A block is stored without them until a time of
-            the series has some.
-        doubles: length of a block in float64.
+        doubles: length of a block in float64, without the microseconds that end it.
+        micros: float64 of these. A block has them only if a time of the series has some.
     """
 
     window: int
@@ -134,17 +133,17 @@ class Layout:
     cold_at: int = field(init=False)
     ring_at: int = field(init=False)
     times_at: int = field(init=False)
-    fractions_at: int = field(init=False)
     doubles: int = field(init=False)
+    micros: int = field(init=False)
 
     def __post_init__(self) -> None:
         journal = min(_JOURNAL if self.hot else _PLAIN_JOURNAL, self.window)
         hot_at = JOURNAL + 2 * journal
         ring_at = hot_at + self.hot + self.cold
         times_at = ring_at + self.window
-        fractions_at = times_at + (self.window + 1) // 2
-        doubles = fractions_at + (self.window + 3) // 4
-        if doubles > _LARGEST_OFFSET:
+        doubles = times_at + (self.window + 1) // 2
+        micros = (self.window + 3) // 4
+        if doubles + micros > _LARGEST_OFFSET:
             largest = 4 * (_LARGEST_OFFSET - ring_at) // 7
             raise ValueError(f"a window of {self.window} samples; about {largest} are the most")
         # Stored, not computed on each use: kernels ask for them once a group.
@@ -153,18 +152,28 @@ class Layout:
         object.__setattr__(self, "cold_at", hot_at + self.hot)
         object.__setattr__(self, "ring_at", ring_at)
         object.__setattr__(self, "times_at", times_at)
-        object.__setattr__(self, "fractions_at", fractions_at)
         object.__setattr__(self, "doubles", doubles)
+        object.__setattr__(self, "micros", micros)
 
     @property
     def size_bytes(self) -> int:
-        """Length of a block in a pod, in bytes."""
-        return DOUBLE * self.doubles
+        """Length of a block in bytes, its microseconds included."""
+        return DOUBLE * (self.doubles + self.micros)
 
     @property
     def stored_bytes(self) -> int:
         """Length of a stored block in bytes, if no time of the series has microseconds."""
-        return DOUBLE * self.fractions_at
+        return DOUBLE * self.doubles
+
+    def blank(self) -> memoryview[float]:
+        """Room for a block that stands alone, all zeros."""
+        return memoryview(bytearray(self.size_bytes)).cast("d")
+
+    def opened(self, stored: bytes) -> memoryview[float] | None:
+        """A copy of a stored block that stands alone; None if it is not as long as one is."""
+        if not self.stored_bytes <= len(stored) <= self.size_bytes:
+            return None
+        return memoryview(bytearray(stored.ljust(self.size_bytes, b"\0"))).cast("d")
 
     @property
     def shape(self) -> float:

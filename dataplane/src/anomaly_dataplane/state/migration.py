@@ -141,10 +141,8 @@ def _understood(stored: bytes, clock: Clock) -> _Old | None:
 def _of_this_kind(stored: bytes, method: Method, window: int, clock: Clock) -> _Old | None:
     """A block of this layout number, of another window or method."""
     layout = method.layout(window)
-    if not layout.stored_bytes <= len(stored) <= layout.size_bytes:
-        return None
-    block = memoryview(bytearray(stored.ljust(layout.size_bytes, b"\0"))).cast("d")
-    if not sound(block, layout):
+    block = layout.opened(stored)
+    if block is None or not sound(block, layout):
         return None
     catch_up(block, layout, method, clock)
     values = block[layout.ring_at : layout.times_at]
@@ -172,7 +170,7 @@ def _of_pairs(
     if pending > min(journal, count):
         return None
     layout = method.layout(window)
-    now = memoryview(bytearray(layout.size_bytes)).cast("d")
+    now = layout.blank()
     now[:JOURNAL] = block[:JOURNAL]
     # Fields that there were not are 0, which is how a family begins.
     now[layout.hot_at : layout.cold_at - lacks] = block[hot_at:cold_at]

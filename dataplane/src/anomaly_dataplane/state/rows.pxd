@@ -24,11 +24,11 @@ cpdef tuple pin(
 cpdef list by_partition(array slots, array partitions, Py_ssize_t count)
 @cython.locals(
     size=Py_ssize_t, i=Py_ssize_t, row=int, slot=int, base=Py_ssize_t,
-    count=cython.longlong, before=cython.longlong, absent=bint,
+    behind=Py_ssize_t, micros=Py_ssize_t, count=cython.longlong, before=cython.longlong, absent=bint,
     window=cython.longlong, doubles=Py_ssize_t, cold=int, ring=int, end=int,
     journal=cython.longlong, pending=cython.longlong, added=cython.longlong,
     place=Py_ssize_t, taken=cython.longlong, sample=cython.longlong, time=double,
-    marks=cython.longlong, fine=bint, times=int, fractions=int, part=int, offset=int,
+    marks=cython.longlong, fine=bint, times=int, quads=int, part=int, offset=int,
     unwritten=cython.longlong, first=cython.longlong, run=cython.longlong,
 )
 cpdef object describe(

@@ -126,7 +126,7 @@ def describe(
     journal are written. When it has not, or a cold piece was written, all is and it is empty again.
 
     Args:
-        slab: blocks of `layout`.
+        slab: blocks of `layout`, as `cache.py` lays them out.
         memory: the same as bytes.
         owners: by slot.
         fresh: by slot: whether the store has no block of this layout; cleared here.
@@ -164,12 +164,13 @@ def describe(
     starts, lengths = pointers.ints(out.starts), pointers.ints(out.lengths)
     window, doubles = layout.window, layout.doubles
     journal, cold, ring = layout.journal, layout.cold_at, layout.ring_at
-    times, fractions = layout.times_at, layout.fractions_at
+    times, quads = layout.times_at, layout.micros
+    behind = len(slab) // (doubles + quads) * doubles
     end = 0
     for i in range(size):
         row = rows[i]
         slot = slots[row]
-        base = slot * doubles
+        base, micros = slot * doubles, behind + slot * quads
         count, before = int(s[base + COUNT]), counts[row]
         accepted[i] = count - before + skipped[row]
         outliers[i] = found[row]
@@ -188,7 +189,12 @@ def describe(
             new[slot] = 0
             s[base + MARKS] -= pending
             flags[i] = WHOLE + NAMED if absent else WHOLE
-            lengths[end] = doubles if fine else fractions
+            lengths[end] = doubles
+            if fine:
+                end += 1
+                offsets[end] = doubles
+                starts[end] = micros
+                lengths[end] = quads
         elif lasts[row] < 0 and pending + added <= journal:
             place = JOURNAL + 2 * (pending + added)
             lengths[end] = place
@@ -196,7 +202,7 @@ def describe(
             time = s[base + NEWEST]
             for sample in range(count - 1, before - 1, -1):
                 taken = sample % window
-                time = stamps.near(s, w, base, ring, window, taken, time)
+                time = stamps.near(s, w, base, 2 * micros, ring, window, taken, time)
                 place -= 2
                 s[place] = s[base + ring + taken]
                 s[place + 1] = time
@@ -217,16 +223,17 @@ def describe(
             run = unwritten if unwritten < window - first else window - first
             # A float64 holds one value, or two times, or the microseconds of four.
             for part in range(3 if fine else 2):
-                offset = ring if part == 0 else times if part == 1 else fractions
+                offset = ring if part == 0 else times if part == 1 else doubles
+                place = micros if part == 2 else base + offset
                 end += 1
                 offsets[end] = offset + (first >> part)
+                starts[end] = place + (first >> part)
                 lengths[end] = ((first + run - 1) >> part) - (first >> part) + 1
-                starts[end] = base + offsets[end]
                 if unwritten > run:
                     end += 1
                     offsets[end] = offset
+                    starts[end] = place
                     lengths[end] = ((unwritten - run - 1) >> part) + 1
-                    starts[end] = base + offset
         end += 1
         ends[i] = end
     del out.offsets[end:], out.starts[end:], out.lengths[end:]

@@ -20,7 +20,7 @@ from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import Begun, BlockCache
 from anomaly_dataplane.state.journal import catch_up, sound
-from anomaly_dataplane.state.layout import MADE_BY, MADE_BY_MASK, MARKS, SHAPE, start
+from anomaly_dataplane.state.layout import MADE_BY, MADE_BY_MASK, SHAPE, start
 from anomaly_dataplane.state.migration import migrate
 from anomaly_dataplane.state.rows import by_partition, describe
 from anomaly_dataplane.store import VERSION_BYTES, Writes
@@ -82,19 +82,23 @@ class WorkingSet:
         """Cache what the store holds of a series of the current group."""
         layout = self.layout
         slot = self._cache.admit(series)
-        block, raw = self._cache.block(slot), self._cache.block_bytes(slot)
-        if stored is not None and layout.stored_bytes <= len(stored) <= layout.size_bytes:
-            raw[:] = stored.ljust(layout.size_bytes, b"\0")
-            if block[SHAPE] == layout.shape and sound(block, layout):
-                catch_up(block, layout, self.method, self._clock)
-                return
-        raw[:] = bytes(layout.size_bytes)
-        self._cache.fresh[slot] = True
-        if stored is None:
-            start(block, layout)
+        block = None if stored is None else layout.opened(stored)
+        if block is not None and block[SHAPE] == layout.shape and sound(block, layout):
+            catch_up(block, layout, self.method, self._clock)
         else:
-            migrate(stored, block, layout, self.method, self._clock)
-            raw[:VERSION_BYTES] = stored[:VERSION_BYTES].ljust(VERSION_BYTES, b"\0")
+            self._cache.fresh[slot] = True
+            block = layout.blank()
+            if stored is None:
+                start(block, layout)
+            else:
+                migrate(stored, block, layout, self.method, self._clock)
+                version = stored[:VERSION_BYTES].ljust(VERSION_BYTES, b"\0")
+                block.cast("B")[:VERSION_BYTES] = version
+        self._cache.put(slot, block)
+
+    def block(self, series: Series) -> memoryview[float]:
+        """A copy of a cached block."""
+        return self._cache.copy(series.slot)
 
     def forget(self, series: Series) -> None:
         """Drop a block that is not, or may not be, what the store holds."""
@@ -102,17 +106,16 @@ class WorkingSet:
 
     def version(self, series: Series) -> bytes:
         """The version of a cached block, ABSENT if it was never written."""
-        return bytes(self._cache.block_bytes(series.slot)[:VERSION_BYTES])
+        return self._cache.version(series.slot)
 
     def span_seconds(self, series: Series) -> float:
         """From the oldest to the newest sample in the window of a cached block."""
-        times = stamps.unfold(self._cache.block(series.slot), self.layout)
+        times = stamps.unfold(self.block(series), self.layout)
         return (max(times) - min(times)) / 1000.0 if times else 0.0
 
     def transform(self, series: Series) -> str:
         """What the values of a cached block are made by."""
-        marks = int(self._cache.block(series.slot)[MARKS])
-        return TRANSFORMS[(marks >> MADE_BY) & MADE_BY_MASK]
+        return TRANSFORMS[(self._cache.marks(series.slot) >> MADE_BY) & MADE_BY_MASK]
 
     def writes(self, changes: Changes) -> dict[int, tuple[array[int], Writes]]:
         """Stamp changed blocks with new versions and describe the changes to the store.

@@ -23,7 +23,7 @@ ABSENT = bytes(VERSION_BYTES)
 """The expected version of a series that has no block yet."""
 
 WHOLE = 1
-"""Flag of a row: replace the block by the row's one range instead of writing into it."""
+"""Flag of a row: replace the block by the row's first range, then write the others into it."""
 
 TOUCH = 2
 """Flag of a row: put off the idle expiry; asked for now and then, not with every sample."""
