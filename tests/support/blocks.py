@@ -21,8 +21,7 @@ def blank_blocks(layout: Layout, count: int = 1) -> memoryview[float]:
 
 def opened(stored: bytes, layout: Layout, method: Method) -> memoryview[float]:
     """A stored block of this layout, empty for none, as a pod has it that reads it."""
-    block = layout.opened(stored.ljust(layout.stored_bytes, b"\0"))
-    assert block is not None
+    block = layout.opened(stored)
     catch_up(block, layout, method, UTC_CLOCK)
     return block
 

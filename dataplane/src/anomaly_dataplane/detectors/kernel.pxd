@@ -42,7 +42,7 @@ cpdef object measure(object block, object layout)
 )
 cpdef object learn(
     object block, object layout, object method, object times, object values, object clock=*,
-    Py_ssize_t held=*,
+    Py_ssize_t held=*, Py_ssize_t base=*,
 )
 @cython.locals(word=cython.longlong, at=Py_ssize_t)
 cdef void _tell(

@@ -330,16 +330,18 @@ def learn(
     values: array[float],
     clock: Clock = UTC_CLOCK,
     held: int = 0,
+    base: int = 0,
 ) -> None:
     """Let a method learn samples, in the order given, of which nobody wants the scores.
 
     The ring holds `held` samples that came before the first, from its start; these follow in it.
+    The block begins at `base`, in float64.
     """
     s = pointers.block_doubles(block)
     when, what = pointers.doubles(times), pointers.doubles(values)
     starts, offsets = pointers.doubles(clock.starts), pointers.doubles(clock.offsets)
     zones, zone = len(clock.starts), 0
-    hot, cold, ring = layout.hot_at, layout.cold_at, layout.ring_at
+    hot, cold, ring = base + layout.hot_at, base + layout.cold_at, base + layout.ring_at
     if method.number == ZSCORE:  # which has no fields
         return
     for i in range(min(len(times), len(values))):

@@ -91,22 +91,23 @@ class BlockCache:
         series.slot = slot
         return slot
 
-    def put(self, slot: int, block: memoryview[float]) -> None:
-        """Put a block that stands alone into a slot."""
-        body, micros = self._parts(slot)
-        size = self._layout.doubles
-        body[:] = block[:size]
-        if int(block[MARKS]) & FINE_BIT:
-            micros[:] = block[size:]
+    def put(self, slot: int, block: bytes) -> None:
+        """Put a block as a store has it, whatever its numbers are, into a slot."""
+        size = self._layout.stored_bytes
+        at = slot * size
+        self.octets[at : at + size] = block if len(block) == size else block[:size]
+        if self._fine(slot):
+            micros = self._micros(slot).cast("B")
+            micros[:] = block[size:].ljust(len(micros), b"\0")
 
     def copy(self, slot: int) -> memoryview[float]:
         """The block in a slot, standing alone."""
         block = self._layout.blank()
-        body, micros = self._parts(slot)
         size = self._layout.doubles
-        block[:size] = body
-        if int(body[MARKS]) & FINE_BIT:
-            block[size:] = micros
+        at = slot * size
+        block[:size] = self.doubles[at : at + size]
+        if self._fine(slot):
+            block[size:] = self._micros(slot)
         return block
 
     def marks(self, slot: int) -> int:
@@ -125,11 +126,15 @@ class BlockCache:
             self._free.append(series.slot)
             series.slot = -1
 
-    def _parts(self, slot: int) -> tuple[memoryview[float], memoryview[float]]:
-        """The block in a slot without its microseconds, and these."""
-        size, more = self._layout.doubles, self._layout.micros
-        at = self._micros_at + slot * more
-        return self.doubles[slot * size : (slot + 1) * size], self.doubles[at : at + more]
+    def _fine(self, slot: int) -> bool:
+        """Whether the block in a slot has microseconds."""
+        return self.doubles[slot * self._layout.doubles + MARKS] >= FINE_BIT
+
+    def _micros(self, slot: int) -> memoryview[float]:
+        """The microseconds of the block in a slot."""
+        size = self._layout.micros
+        at = self._micros_at + slot * size
+        return self.doubles[at : at + size]
 
     def _take(self) -> int:
         """A slot that holds nothing, or nothing that is of use."""

@@ -61,7 +61,7 @@ MADE_BY_MASK = 2**2 - 1
 CUMULATIVE_BIT = 2**46  # a protocol said that the series is a counter
 STALE_BIT = 2**47  # its silence was told, its return not
 CLOSED_BIT = 2**48  # the sender said that it has ended
-FINE_BIT = 2**49  # times in the ring have microseconds
+FINE_BIT = 2**49  # times in the ring have microseconds; the last field, so MARKS is no less then
 
 LATEST = 86_400_000.0
 """Milliseconds that a sample may be behind the newest at most, whatever the rules allow."""
@@ -121,6 +121,9 @@ class Layout:
         times_at: where its times start.
         doubles: length of a block in float64, without the microseconds that end it.
         micros: float64 of these. A block has them only if a time of the series has some.
+        stored_bytes: length of a block in bytes, without microseconds.
+        size_bytes: the same with them.
+        shape: what SHAPE holds in a block of this layout.
     """
 
     window: int
@@ -135,6 +138,9 @@ class Layout:
     times_at: int = field(init=False)
     doubles: int = field(init=False)
     micros: int = field(init=False)
+    stored_bytes: int = field(init=False)
+    size_bytes: int = field(init=False)
+    shape: float = field(init=False)
 
     def __post_init__(self) -> None:
         journal = min(_JOURNAL if self.hot else _PLAIN_JOURNAL, self.window)
@@ -146,7 +152,7 @@ class Layout:
         if doubles + micros > _LARGEST_OFFSET:
             largest = 4 * (_LARGEST_OFFSET - ring_at) // 7
             raise ValueError(f"a window of {self.window} samples; about {largest} are the most")
-        # Stored, not computed on each use: kernels ask for them once a group.
+        # Stored, not computed on each use: some are asked for once a block.
         object.__setattr__(self, "journal", journal)
         object.__setattr__(self, "hot_at", hot_at)
         object.__setattr__(self, "cold_at", hot_at + self.hot)
@@ -154,31 +160,21 @@ class Layout:
         object.__setattr__(self, "times_at", times_at)
         object.__setattr__(self, "doubles", doubles)
         object.__setattr__(self, "micros", micros)
-
-    @property
-    def size_bytes(self) -> int:
-        """Length of a block in bytes, its microseconds included."""
-        return DOUBLE * (self.doubles + self.micros)
-
-    @property
-    def stored_bytes(self) -> int:
-        """Length of a stored block in bytes, if no time of the series has microseconds."""
-        return DOUBLE * self.doubles
+        object.__setattr__(self, "stored_bytes", DOUBLE * doubles)
+        object.__setattr__(self, "size_bytes", DOUBLE * (doubles + micros))
+        object.__setattr__(self, "shape", shape(NUMBER, self.method, self.window))
 
     def blank(self) -> memoryview[float]:
         """Room for a block that stands alone, all zeros."""
         return memoryview(bytearray(self.size_bytes)).cast("d")
 
-    def opened(self, stored: bytes) -> memoryview[float] | None:
-        """A copy of a stored block that stands alone; None if it is not as long as one is."""
-        if not self.stored_bytes <= len(stored) <= self.size_bytes:
-            return None
-        return memoryview(bytearray(stored.ljust(self.size_bytes, b"\0"))).cast("d")
+    def fits(self, stored: bytes) -> bool:
+        """Whether a stored block is as long as one of this layout."""
+        return self.stored_bytes <= len(stored) <= self.size_bytes
 
-    @property
-    def shape(self) -> float:
-        """What SHAPE holds in a block of this layout."""
-        return shape(NUMBER, self.method, self.window)
+    def opened(self, stored: bytes) -> memoryview[float]:
+        """A copy of a stored block that fits, with room for its microseconds."""
+        return memoryview(bytearray(stored.ljust(self.size_bytes, b"\0"))).cast("d")
 
 
 def shape(number: int, method: int, window: int) -> float:

@@ -141,8 +141,10 @@ def _understood(stored: bytes, clock: Clock) -> _Old | None:
 def _of_this_kind(stored: bytes, method: Method, window: int, clock: Clock) -> _Old | None:
     """A block of this layout number, of another window or method."""
     layout = method.layout(window)
+    if not layout.fits(stored):
+        return None
     block = layout.opened(stored)
-    if block is None or not sound(block, layout):
+    if not sound(block, layout):
         return None
     catch_up(block, layout, method, clock)
     values = block[layout.ring_at : layout.times_at]

@@ -20,7 +20,7 @@ from anomaly_dataplane.detectors.scores import Changes
 from anomaly_dataplane.series import Series
 from anomaly_dataplane.state.cache import Begun, BlockCache
 from anomaly_dataplane.state.journal import catch_up, sound
-from anomaly_dataplane.state.layout import MADE_BY, MADE_BY_MASK, SHAPE, start
+from anomaly_dataplane.state.layout import MADE_BY, MADE_BY_MASK, start
 from anomaly_dataplane.state.migration import migrate
 from anomaly_dataplane.state.rows import by_partition, describe
 from anomaly_dataplane.store import VERSION_BYTES, Writes
@@ -82,19 +82,19 @@ class WorkingSet:
         """Cache what the store holds of a series of the current group."""
         layout = self.layout
         slot = self._cache.admit(series)
-        block = None if stored is None else layout.opened(stored)
-        if block is not None and block[SHAPE] == layout.shape and sound(block, layout):
-            catch_up(block, layout, self.method, self._clock)
+        if stored is not None and layout.fits(stored):
+            self._cache.put(slot, stored)
+            if sound(self.slab, layout, slot):
+                catch_up(self.slab, layout, self.method, self._clock, slot)
+                return
+        self._cache.fresh[slot] = True
+        block = layout.blank()
+        if stored is None:
+            start(block, layout)
         else:
-            self._cache.fresh[slot] = True
-            block = layout.blank()
-            if stored is None:
-                start(block, layout)
-            else:
-                migrate(stored, block, layout, self.method, self._clock)
-                version = stored[:VERSION_BYTES].ljust(VERSION_BYTES, b"\0")
-                block.cast("B")[:VERSION_BYTES] = version
-        self._cache.put(slot, block)
+            migrate(stored, block, layout, self.method, self._clock)
+            block.cast("B")[:VERSION_BYTES] = stored[:VERSION_BYTES].ljust(VERSION_BYTES, b"\0")
+        self._cache.put(slot, bytes(block))
 
     def block(self, series: Series) -> memoryview[float]:
         """A copy of a cached block."""
