@@ -203,9 +203,8 @@ def test_a_slot_forgets_the_microseconds_of_the_series_that_had_it() -> None:
     working_set = a_working_set(slots=1)
     fine, other = a_series(device="fine"), a_series(device="other")
     loaded(working_set, fine, None)
-    first = add(
-        working_set, fine, 5, 1.25, 0.5
-    )  # from 625 microseconds on, half a millisecond apart
+    # From 625 microseconds on, half a millisecond apart.
+    first = add(working_set, fine, 5, 1.25, 0.5)
     assert len(first.ranges) == 2  # the block, and its microseconds
     stored = apply(b"", first)
     assert len(stored) == working_set.layout.size_bytes
